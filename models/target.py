@@ -1,0 +1,92 @@
+"""Where a request can be sent: targets by name, and the addresses they have right now."""
+
+import ssl
+from dataclasses import dataclass, field
+
+from turnout.models.exchange import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """
+    One address of a target: an engine replica, or a provider's host.
+
+    Attributes:
+        id: stable while the address lives: a replica's id, or `host:port`.
+        host: a name or an IP address, without brackets.
+        port: TCP port.
+        tls: the client-side context, or None for plain HTTP.
+        base_path: goes before the route, such as `/v1`; starts with `/` and doesn't end with one, or is empty.
+        headers: sent with every request: authorization and the like. Never shown in `repr`.
+        proxy: URL of a forward proxy to go through, or None.
+        zone: where it is, as Ray or the cloud names it, or "".
+    """
+
+    id: str
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    base_path: str = ""
+    headers: Headers = field(default=(), repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    A configured pool or provider model: the stable name that weights, breakers, metrics and the ledger use.
+
+    Attributes:
+        name: unique in a cluster.
+        model: what the upstream calls the model.
+        provider: which adapter speaks to it, such as `openai_compatible`.
+        pool: the Serve application whose replicas are its endpoints, or None for a fixed address.
+        is_local: whether prompts stay inside the cluster.
+        weight: its share where a strategy uses weights; 0 takes it out of rotation.
+        input_price_nusd: nano-USD a prompt token, or None if it isn't known (never 0 for unknown).
+        output_price_nusd: nano-USD a completion token, or None.
+    """
+
+    name: str
+    model: str
+    provider: str
+    pool: str | None = None
+    is_local: bool = False
+    weight: float = 1.0
+    input_price_nusd: int | None = None
+    output_price_nusd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """
+    What an engine says of itself, in the head of every answer and as Serve routing statistics.
+
+    Attributes:
+        running: sequences being decoded.
+        waiting: sequences queued in the engine.
+        kv_used: share of the KV cache in use, 0 to 1.
+        prefill_tokens: prompt tokens accepted and not yet prefilled.
+    """
+
+    running: int
+    waiting: int
+    kv_used: float
+    prefill_tokens: int
+
+    def to_header(self) -> bytes:
+        """The value of `x-turnout-load`: four numbers, separated by blanks."""
+        return b"%d %d %.3f %d" % (self.running, self.waiting, self.kv_used, self.prefill_tokens)
+
+    @classmethod
+    def try_parse(cls, value: bytes) -> "Load | None":
+        """The load in an `x-turnout-load` value, or None if it isn't one."""
+        try:
+            running, waiting, kv_used, prefill = value.split()
+            return cls(int(running), int(waiting), float(kv_used), int(prefill))
+        except ValueError:
+            return None
+
+
+LOAD_HEADER = b"x-turnout-load"
