@@ -7,8 +7,9 @@ client (`turnout.models.http`) pushes into the innermost.
 
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Header lines in order: names in lower case, values stripped of surrounding blanks."""
@@ -16,8 +17,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 JSON_HEADERS: Headers = ((b"content-type", b"application/json"),)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct, frozen=True):
     """
     A request without its body, already checked by the edge: one Host, no smuggling, limits kept.
 

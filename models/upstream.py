@@ -1,8 +1,9 @@
 """The seam between the request line and whatever carries a request to a model server: one call, one `Outcome`."""
 
 import enum
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from turnout.models.exchange import Headers, Out
 from turnout.models.target import Endpoint
@@ -27,8 +28,7 @@ class Failure(enum.Enum):
     TOTAL_TIMEOUT = "total_timeout"
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct, frozen=True):
     """
     One request as it goes out, host and credentials aside (those are the endpoint's).
 
@@ -47,8 +47,7 @@ class UpstreamRequest:
     method: str = "POST"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """
     How long each part of an upstream call may take, in seconds, and how large an answer may be.
 
@@ -67,8 +66,7 @@ class Limits:
     answer_bytes: int = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """
     How one upstream call ended.
 

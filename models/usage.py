@@ -1,7 +1,6 @@
 """Tokens and money of one upstream call."""
 
 import enum
-from dataclasses import dataclass
 
 import msgspec
 
@@ -14,8 +13,7 @@ class UsageSource(enum.Enum):
     ESTIMATED = "estimated"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """
     Tokens of one call, each kind apart.
 

@@ -1,0 +1,1 @@
+"""OpenAI's wire format: what requests may look like, what goes upstream, and what is read from answers on their way through."""

@@ -1,0 +1,154 @@
+"""Reads an OpenAI request body once: checked fields for the gateway, raw slices for whoever runs it."""
+
+import enum
+import json
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from turnout.models.errors import BadRequest
+from turnout.models.openai.schema import ChatBody, CompletionBody, EmbeddingBody
+
+
+class Operation(enum.Enum):
+    """What is asked for; the value names it in config, metrics and the ledger."""
+
+    CHAT = "chat"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+
+    @property
+    def path(self) -> str:
+        """The route below a server's base path, such as `/chat/completions`."""
+        return _PATHS[self]
+
+
+_PATHS = {
+    Operation.CHAT: "/chat/completions",
+    Operation.COMPLETIONS: "/completions",
+    Operation.EMBEDDINGS: "/embeddings",
+}
+_BODIES = {
+    Operation.CHAT: msgspec.json.Decoder(ChatBody),
+    Operation.COMPLETIONS: msgspec.json.Decoder(CompletionBody),
+    Operation.EMBEDDINGS: msgspec.json.Decoder(EmbeddingBody),
+}
+_PROMPTS = {Operation.CHAT: "messages", Operation.COMPLETIONS: "prompt", Operation.EMBEDDINGS: "input"}
+_SLICES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+# Two of these in one object would let the gateway read one value and the upstream the other.
+_UNIQUE = ("model", "messages", "prompt", "input", "stream", "tools")
+# Constraints that nothing here obeys yet: dropping them in silence would send data or money where the caller forbade it.
+_UNSUPPORTED = {"provider": "routing preferences", "fallbacks": "fallback models", "models": "fallback models"}
+_ERROR_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<path>.*)`)?$", re.DOTALL)
+
+
+class ApiRequest(msgspec.Struct, frozen=True):
+    """
+    A request as the line passes it on: what the gateway reads, and every field as it came.
+
+    Attributes:
+        operation: which route it came by.
+        model: the public name asked for.
+        is_stream: whether the client wants events.
+        wants_usage: whether the client asked for the usage chunk of a stream.
+        priority: lower is sooner; 0 unless said.
+        timeout_s: the caller's own total limit, or None.
+        prompt_bytes: size of the prompt as JSON, for estimates.
+        max_output_tokens: the caller's limit on the completion, or None.
+        fields: the body's top level, values as raw JSON.
+    """
+
+    operation: Operation
+    model: str
+    is_stream: bool
+    wants_usage: bool
+    priority: int
+    timeout_s: float | None
+    prompt_bytes: int
+    max_output_tokens: int | None
+    fields: Mapping[str, msgspec.Raw]
+
+
+def parse_request(operation: Operation, body: bytes) -> ApiRequest:
+    """
+    Read and check `body`.
+
+    Raises:
+        BadRequest: it isn't JSON, has a field of the wrong type or out of range, or names one of consequence twice. The message names the field.
+    """
+    try:
+        body.decode()
+        fields = _SLICES.decode(body)
+        checked = _BODIES[operation].decode(body)
+        if b"\\u" in body:  # half of a surrogate pair would pass in fields that aren't looked into
+            msgspec.json.decode(body)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The body isn't valid UTF-8 (byte {error.start}).") from error
+    except msgspec.ValidationError as error:
+        raise _explain(error) from error
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"The body isn't valid JSON: {error}.") from error
+    except RecursionError as error:
+        raise BadRequest("The body is nested too deeply.") from error
+    _refuse_duplicates(fields, body)
+    for name in _UNSUPPORTED.keys() & fields.keys():
+        raise BadRequest(f"{name!r} ({_UNSUPPORTED[name]}) isn't supported by this gateway yet; leave it out.", name)
+    is_stream, wants_usage, max_output_tokens = False, False, None
+    if not isinstance(checked, EmbeddingBody):
+        is_stream = bool(checked.stream)
+        wants_usage = checked.stream_options is not None and bool(checked.stream_options.include_usage)
+        max_output_tokens = checked.max_tokens
+        if isinstance(checked, ChatBody) and checked.max_completion_tokens is not None:
+            max_output_tokens = checked.max_completion_tokens
+    return ApiRequest(
+        operation=operation,
+        model=checked.model,
+        is_stream=is_stream,
+        wants_usage=wants_usage,
+        priority=checked.priority or 0,
+        timeout_s=checked.timeout,
+        prompt_bytes=len(memoryview(fields[_PROMPTS[operation]])),
+        max_output_tokens=max_output_tokens,
+        fields=fields,
+    )
+
+
+def _refuse_duplicates(fields: Mapping[str, msgspec.Raw], body: bytes) -> None:
+    """
+    Raise BadRequest when a key of consequence stands twice at the top level.
+
+    The decoder keeps the last of two. A body without duplicates, escapes in keys or odd whitespace has exactly the length of its parts, compact or
+    with Python's blanks; only others are read again the slow way.
+    """
+    compact = 1 + sum(len(key) + len(memoryview(raw)) + 4 for key, raw in fields.items())
+    if len(body) in (compact, compact + 2 * len(fields) - 1):
+        return
+    seen: set[str] = set()
+    for key, _ in json.loads(body, object_pairs_hook=_Pairs, parse_int=str, parse_float=str).pairs:
+        if key in seen and key in _UNIQUE:
+            raise BadRequest(f"{key!r} stands twice in the body.", key)
+        seen.add(key)
+
+
+class _Pairs:
+    """A JSON object that keeps its repeated keys."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        self.pairs = pairs
+
+
+def _explain(error: msgspec.ValidationError) -> BadRequest:
+    """`Expected int, got str - at $.max_tokens` in the words and with the `param` that OpenAI's clients show."""
+    found = _ERROR_PATH.match(str(error))
+    what, path = (found["what"], found["path"]) if found else (str(error), None)
+    missing = re.match(r"Object missing required field `(\w+)`", what)
+    if missing:
+        param = f"{path}.{missing[1]}" if path else missing[1]
+        return BadRequest(f"Missing required parameter: {param!r}.", param)
+    if not path:
+        return BadRequest(f"The body isn't a request: {what[:1].lower()}{what[1:]}.")
+    return BadRequest(f"Invalid value for {path!r}: {what[:1].lower()}{what[1:]}.", path)

@@ -1,0 +1,1 @@
+"""Adapters: what a kind of provider wants to hear, and how to understand what it answers."""
