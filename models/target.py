@@ -44,8 +44,9 @@ class Target:
         pool: the Serve application whose replicas are its endpoints, or None for a fixed address.
         is_local: whether prompts stay inside the cluster.
         weight: its share where a strategy uses weights; 0 takes it out of rotation.
-        input_price_nusd: nano-USD a prompt token, or None if it isn't known (never 0 for unknown).
-        output_price_nusd: nano-USD a completion token, or None.
+        input_price_pusd: pico-USD (10⁻¹² USD) a prompt token, or None if it isn't known (never 0 for unknown). Nano-USD would be too coarse:
+            0.0375 USD a million tokens is 37.5 of them.
+        output_price_pusd: pico-USD a completion token, or None.
     """
 
     name: str
@@ -54,8 +55,8 @@ class Target:
     pool: str | None = None
     is_local: bool = False
     weight: float = 1.0
-    input_price_nusd: int | None = None
-    output_price_nusd: int | None = None
+    input_price_pusd: int | None = None
+    output_price_pusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
