@@ -35,15 +35,15 @@ class AnswerScan:
     """
     An Out that passes an answer on and notes its facts.
 
-    A stream is looked through in whole events. What doesn't reach the client: the usage chunk it didn't ask for; `[DONE]` until the upstream has ended, and
-    then only after a finish reason (engines that die close their stream with `[DONE]` too); error events, which `error` keeps instead. An end without a finish
-    isn't passed on, so a cut stream can't look whole.
+    A stream is looked through in whole events. What doesn't reach the client: the usage chunk it didn't ask for; `[DONE]` until the upstream has
+    ended, and then only after a finish reason (engines that die close their stream with `[DONE]` too); error events, which `error` keeps instead.
+    An end without a finish isn't passed on, so a cut stream can't look whole.
 
     Attributes:
         usage: tokens as the upstream counted them, or None.
         events: content events passed on; a lower bound of the tokens a client got when the upstream never said.
         is_complete: whether the answer came to its proper end.
-        error: the upstream's error event as JSON, or None. For logs: it never goes to callers.
+        error: the upstream's error event as JSON, or another reason why the stream can't be trusted, or None. For logs: it never goes to callers.
     """
 
     __slots__ = ("_carry", "_hides_usage", "_is_finished", "_is_sse", "_out", "error", "events", "is_complete", "usage")
@@ -115,7 +115,8 @@ class AnswerScan:
         cut = max(lf + 2 if lf >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
         self._carry = chunk[cut:]
         if len(self._carry) > EVENT_BYTES:
-            raise ValueError(f"an event of the upstream's stream is over {EVENT_BYTES} bytes")
+            self._carry = b""
+            self.error = b"an event over %d bytes" % EVENT_BYTES
         return chunk[:cut]
 
     def _inspect(self, block: bytes) -> bytes:

@@ -37,19 +37,19 @@ def explain_outcome(outcome: Outcome, target: str) -> TurnoutError:
     """
     The error for a caller whose request ended in `outcome` at `target`.
 
-    A refusal of the request itself (400-class) carries the upstream's own message, cut to MESSAGE_CHARS, since only it says what to mend. Everything else is told in
-    our words: what a server says when it fails is for logs.
+    A refusal of the request itself (400-class) carries the upstream's own message, cut to MESSAGE_CHARS, since only it says what to mend.
+    Everything else is told in our words: what a server says when it fails is for logs.
     """
     if outcome.failure in _TIMEOUTS:
         return UpstreamTimeout(f"Target {target!r} didn't answer in time ({outcome.failure.value.replace('_', ' ')}).")
     if outcome.failure is not None:
         return UpstreamFailed(f"The connection to target {target!r} failed ({outcome.failure.value}).")
+    if outcome.is_ok:
+        return UpstreamFailed(f"Target {target!r} ended its answer before it was finished.")
     if outcome.status in _OURS:
         return UpstreamFailed(f"Target {target!r} {_OURS[outcome.status]}; ask the gateway's operator.")
-    if outcome.status == 429:
-        return RateLimited(f"Target {target!r} is rate limited.", None, retry_after_s(outcome))
     if 400 <= outcome.status < 500:
-        return _refused_request(outcome, target)
+        return _explain_refusal(outcome, target)
     return UpstreamFailed(f"Target {target!r} answered with status {outcome.status}.", None, retry_after_s(outcome))
 
 
@@ -64,8 +64,10 @@ def retry_after_s(outcome: Outcome) -> float | None:
     return None
 
 
-def _refused_request(outcome: Outcome, target: str) -> TurnoutError:
-    """A 4xx that's about the request."""
+def _explain_refusal(outcome: Outcome, target: str) -> TurnoutError:
+    """A 4xx that's about the request, or about how many there are."""
+    if outcome.status == 429:
+        return RateLimited(f"Target {target!r} is rate limited.", None, retry_after_s(outcome))
     try:
         refusal = _decoder.decode(outcome.body).error
     except msgspec.DecodeError:

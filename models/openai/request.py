@@ -29,7 +29,10 @@ _PATHS = {
     Operation.COMPLETIONS: "/completions",
     Operation.EMBEDDINGS: "/embeddings",
 }
-_BODIES = {
+_BODIES: dict[
+    Operation,
+    msgspec.json.Decoder[ChatBody] | msgspec.json.Decoder[CompletionBody] | msgspec.json.Decoder[EmbeddingBody],
+] = {
     Operation.CHAT: msgspec.json.Decoder(ChatBody),
     Operation.COMPLETIONS: msgspec.json.Decoder(CompletionBody),
     Operation.EMBEDDINGS: msgspec.json.Decoder(EmbeddingBody),

@@ -8,6 +8,7 @@ from turnout.models.openai.answer import AnswerScan
 from turnout.models.openai.body import encode_name, upstream_body
 from turnout.models.openai.failure import explain_outcome
 from turnout.models.openai.request import ApiRequest
+from turnout.models.providers.provider import Answer
 from turnout.models.target import Target
 from turnout.models.upstream import Outcome, UpstreamRequest
 
@@ -25,7 +26,7 @@ class OpenAICompatible:
             name = self._names[target.model] = encode_name(target.model)
         return UpstreamRequest(request.operation.path, upstream_body(request, name), request.is_stream)
 
-    def read_answer(self, request: ApiRequest, out: Out) -> AnswerScan:
+    def read_answer(self, request: ApiRequest, out: Out) -> Answer:
         """Passes everything but the usage chunk that the caller didn't ask for."""
         return AnswerScan(out, hides_usage=not request.wants_usage)
 

@@ -1,0 +1,106 @@
+"""First stage: who is it, is it a request at all, and what must hold for it."""
+
+import hashlib
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from turnout.models.errors import BadRequest, ModelNotFound, Unauthorized
+from turnout.models.exchange import RequestHead
+from turnout.models.openai.request import ApiRequest, Operation, parse_request
+from turnout.router.catalogue import Catalogue, KeyEntry, ModelRoute
+from turnout.router.values import Constraints, Principal
+
+_ANONYMOUS = KeyEntry(id="anonymous", tenant="anonymous")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_SECONDS = re.compile(rb"\d{1,6}(\.\d{1,6})?")
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """A request that may go on."""
+
+    principal: Principal
+    request: ApiRequest
+    constraints: Constraints
+    route: ModelRoute
+
+
+def identify(head: RequestHead, catalogue: Catalogue) -> Principal:
+    """
+    Who asks, by the key in `authorization: Bearer`, `x-api-key` or `api-key`. The key is hashed before any look-up.
+
+    Raises:
+        Unauthorized: no key, or not one of ours: always the same body.
+    """
+    entry = catalogue.keys.get(hashlib.blake2b(_presented_key(head), digest_size=32).digest())
+    if entry is None:
+        if not catalogue.is_open:
+            raise Unauthorized(
+                "Incorrect or missing API key: send one of this gateway's keys as 'Authorization: Bearer KEY'."
+            )
+        entry = _ANONYMOUS
+    return Principal(entry.tenant, entry.id, entry.allowed_models)
+
+
+def admit(operation: Operation, head: RequestHead, body: bytes, catalogue: Catalogue, now: float) -> Admitted:
+    """
+    Check key, body and model, in this order, so that strangers learn nothing.
+
+    Args:
+        now: event-loop time.
+
+    Raises:
+        Unauthorized: see `identify`.
+        BadRequest: the body or a header of ours is wrong; the message says which part.
+        ModelNotFound: no such model for this key.
+    """
+    principal = identify(head, catalogue)
+    request = parse_request(operation, body)
+    route = catalogue.models.get(request.model)
+    if route is None or not principal.may_use(request.model):
+        raise ModelNotFound(f"The model {request.model!r} does not exist or you do not have access to it.", "model")
+    if operation.value not in route.operations:
+        raise BadRequest(
+            f"Model {request.model!r} doesn't serve {operation.value}; it serves {', '.join(sorted(route.operations))}.",
+            "model",
+        )
+    return Admitted(principal, request, _constraints(head, request, route, now), route)
+
+
+def request_id(head: RequestHead, new_id: Callable[[], str]) -> tuple[str, bytes]:
+    """
+    Our own id of a request, unique, for the ledger; and the id to echo: the caller's if it is well-formed, else ours.
+
+    A caller's id is never a ledger key: whoever sends one twice would ask for free.
+    """
+    own = new_id()
+    sent = head.headers.get(b"x-request-id")
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return own, sent
+    return own, own.encode()
+
+
+def _presented_key(head: RequestHead) -> bytes:
+    authorization = head.headers.get(b"authorization")
+    if authorization is not None:
+        scheme, _, key = authorization.partition(b" ")
+        return key.strip() if scheme.lower() == b"bearer" else b""
+    return head.headers.get(b"x-api-key") or head.headers.get(b"api-key") or b""
+
+
+def _constraints(head: RequestHead, request: ApiRequest, route: ModelRoute, now: float) -> Constraints:
+    residency = head.headers.get(b"x-turnout-residency")
+    if residency is not None and residency != b"local":
+        raise BadRequest(
+            f"x-turnout-residency is {residency.decode('latin-1')!r}; the only value is 'local'.", "x-turnout-residency"
+        )
+    total_s = request.timeout_s or route.timeouts.total_s
+    asked = head.headers.get(b"x-turnout-timeout-s")
+    if asked is not None:
+        if not _SECONDS.fullmatch(asked) or float(asked) <= 0:
+            raise BadRequest(
+                f"x-turnout-timeout-s is {asked.decode('latin-1')!r}; give seconds, such as 30.", "x-turnout-timeout-s"
+            )
+        total_s = float(asked)
+    return Constraints(is_local_only=residency is not None, deadline_at=now + min(total_s, route.timeouts.total_s))

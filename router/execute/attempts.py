@@ -1,0 +1,156 @@
+"""
+Runs the attempts of one request: the only place that decides whether to try again, and the only one that calls `relay`.
+
+The rule, for now: what was never sent is sent elsewhere, up to MAX_ATTEMPTS. An engine that vanished between two requests therefore costs nobody an
+answer, and nothing is ever run twice.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from turnout.models.errors import NoTarget, TurnoutError
+from turnout.models.exchange import Out
+from turnout.models.providers.provider import Answer, Provider
+from turnout.models.target import LOAD_HEADER, Load
+from turnout.models.upstream import Failure, Limits, Outcome, Upstream
+from turnout.router.account import Account
+from turnout.router.call import Call
+from turnout.router.execute.slots import Slots
+from turnout.router.plan.fleet import Candidate, Fleet
+from turnout.router.plan.strategy import RoutePlan, Strategy
+from turnout.router.stream import AnswerHead, answer_headers
+
+MAX_ATTEMPTS = 3
+_NOBODY_THERE = (Failure.CONNECT, Failure.CONNECT_TIMEOUT)
+_log = logging.getLogger("turnout.attempts")
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """
+    How one attempt went.
+
+    Attributes:
+        number: 1 for the first.
+        sent_at: loop time at which it was handed to the upstream client.
+        is_committed: whether the client has seen any of it.
+    """
+
+    plan: RoutePlan
+    number: int
+    sent_at: float
+    outcome: Outcome
+    answer: Answer
+    is_committed: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the client has a complete answer."""
+        return self.outcome.is_ok and self.answer.is_complete
+
+
+class Attempts:
+    """Collaborators of execute; one per router replica, without state of its own."""
+
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        strategy: Strategy,
+        slots: Slots,
+        upstream: Upstream,
+        providers: Mapping[str, Provider],
+        account: Account,
+        now: Callable[[], float],
+    ) -> None:
+        self._fleet = fleet
+        self._strategy = strategy
+        self._slots = slots
+        self._upstream = upstream
+        self._providers = providers
+        self._account = account
+        self._now = now
+
+    async def run(self, call: Call, out: Out) -> Attempt:
+        """
+        Answer `call` into `out`, whole or broken off in-band; the last attempt is returned.
+
+        Raises:
+            TurnoutError: nothing has been written to `out`; the caller tells the client.
+        """
+        async with self._slots.slot(
+            call.route, call.principal.priority + call.request.priority, call.constraints.deadline_at
+        ):
+            tried: list[Candidate] = []
+            failed: TurnoutError | None = None
+            while True:
+                plan = self._plan(call, tried, failed)
+                tried.append(plan.candidate)
+                attempt = await self._try(call, plan, len(tried), out)
+                if attempt.is_whole or attempt.is_committed:
+                    return attempt
+                target = plan.candidate.target
+                failed = self._providers[target.provider].explain(attempt.outcome, target)
+                if attempt.outcome.was_sent or len(tried) >= MAX_ATTEMPTS:
+                    raise failed
+
+    def _plan(self, call: Call, tried: list[Candidate], failed: TurnoutError | None) -> RoutePlan:
+        """The next place to try; when none is left, the error of the last one says more than that."""
+        candidates = self._fleet.candidates(call.route.name)
+        try:
+            return self._strategy.plan(candidates, call.constraints, call.features, tried, self._now())
+        except NoTarget as error:
+            raise failed or error from None
+
+    async def _try(self, call: Call, plan: RoutePlan, number: int, out: Out) -> Attempt:
+        """One call to one endpoint, inside its hold."""
+        candidate = plan.candidate
+        provider = self._providers[candidate.target.provider]
+        sent_at = self._now()
+        head = AnswerHead(
+            out, lambda: answer_headers(call, plan, number, sent_at=sent_at, now=self._now(), usage=answer.usage)
+        )
+        answer = provider.read_answer(call.request, head)
+        with candidate:
+            async with self._account.hold(call, candidate, number, answer) as hold:
+                request = provider.write_request(call.request, candidate.target)
+                outcome = await self._upstream.relay(candidate.endpoint, request, answer, _limits(call))
+                hold.settle(outcome)
+        self._judge(candidate, outcome)
+        attempt = Attempt(plan, number, sent_at, outcome, answer, head.is_committed)
+        if attempt.is_committed and not attempt.is_whole:
+            head.break_off(provider.explain(outcome, candidate.target))
+        return attempt
+
+    def _judge(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Let the Fleet know how the endpoint did; refusals of a request say nothing against the endpoint."""
+        load = next((value for name, value in outcome.headers if name == LOAD_HEADER), None)
+        if load is not None:
+            candidate.load = Load.try_parse(load) or candidate.load
+        if outcome.failure is None and outcome.status < 500:
+            candidate.succeed()
+            return
+        _log.warning(
+            "attempt failed",
+            extra={
+                "target": candidate.target.name,
+                "endpoint": candidate.endpoint.id,
+                "status": outcome.status,
+                "detail": outcome.detail,
+            },
+        )
+        if outcome.failure in _NOBODY_THERE:
+            candidate.refuse_connection(self._now())
+        elif outcome.failure is not Failure.STALE:
+            candidate.fail(self._now())
+
+
+def _limits(call: Call) -> Limits:
+    timeouts = call.route.timeouts
+    return Limits(
+        timeouts.connect_s,
+        timeouts.first_token_s if call.request.is_stream else timeouts.total_s,
+        timeouts.gap_s,
+        call.constraints.deadline_at,
+    )

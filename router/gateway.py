@@ -1,0 +1,121 @@
+"""The request line: admit → guard → shape → cache → plan → execute → stream → account → observe. Nothing else knows this order."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from turnout.models.errors import BudgetExceeded, NoTarget, TurnoutError
+from turnout.models.exchange import Headers, Out, RequestHead
+from turnout.models.openai.request import ApiRequest, Operation
+from turnout.router.admit import Admitted, admit, request_id
+from turnout.router.call import Arrival, Call
+from turnout.router.catalogue import Catalogue
+from turnout.router.execute.attempts import Attempts
+from turnout.router.observe import Observer
+from turnout.router.stages import Cache, CacheHit, Guard, Shape
+from turnout.router.values import BYTES_PER_TOKEN, Features
+
+# From this size on, reading a body would hold up everybody else for milliseconds.
+THREAD_BYTES = 1024 * 1024
+_log = logging.getLogger("turnout.gateway")
+
+
+class Gateway:
+    """One per router replica. Collaborators come by argument; the catalogue is swapped as a whole while requests run."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        guard: Guard,
+        shape: Shape,
+        cache: Cache,
+        attempts: Attempts,
+        observer: Observer,
+        now: Callable[[], float],
+        wall_ns: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.catalogue = catalogue
+        self._guard = guard
+        self._shape = shape
+        self._cache = cache
+        self._attempts = attempts
+        self._observer = observer
+        self._now = now
+        self._wall_ns = wall_ns
+        self._new_id = new_id
+
+    async def handle(self, operation: Operation, head: RequestHead, body: bytes, out: Out) -> None:
+        """Answer one request into `out`; errors too. Cancelled when the client leaves, which ends everything done for it."""
+        own_id, echo_id = request_id(head, self._new_id)
+        arrival = Arrival(own_id, echo_id, self._now(), self._wall_ns())
+        self._observer.in_flight += 1
+        try:
+            await self._answer(arrival, operation, head, body, out)
+        except TurnoutError as error:
+            self._observer.refuse(error.status)
+            _log.debug("refused", extra={"request_id": own_id, "status": error.status, "reason": error.message})
+            out.full(error.status, error_headers(error, echo_id), error.to_json())
+        finally:
+            self._observer.in_flight -= 1
+
+    async def _answer(self, arrival: Arrival, operation: Operation, head: RequestHead, body: bytes, out: Out) -> None:
+        """The line."""
+        admitted = await self._admit(operation, head, body, arrival.started_at)
+        principal, constraints = admitted.principal, admitted.constraints
+
+        request = await self._guard.check(admitted.request, principal)
+        features = describe(request)
+        request = await self._shape.shape(request, features)
+
+        out = self._guard.watch(request, out)
+        hit = await self._cache.find(request, principal, constraints)
+        if hit is not None:
+            out.full(hit.status, hit_headers(hit, arrival.echo_id), hit.body)
+            return
+
+        call = Call(arrival, principal, request, constraints, features, admitted.route)
+        try:
+            attempt = await self._attempts.run(call, self._cache.keep(request, principal, constraints, out))
+        except NoTarget:
+            stale = await self._cache.find_stale(request, principal, constraints)
+            if stale is None:
+                raise
+            out.full(stale.status, hit_headers(stale, arrival.echo_id), stale.body)
+            return
+        self._observer.finish(call, attempt, self._now())
+
+    async def _admit(self, operation: Operation, head: RequestHead, body: bytes, now: float) -> Admitted:
+        """Admit here, or on a thread where the body is large."""
+        if len(body) < THREAD_BYTES:
+            return admit(operation, head, body, self.catalogue, now)
+        return await asyncio.to_thread(admit, operation, head, body, self.catalogue, now)
+
+
+def describe(request: ApiRequest) -> Features:
+    """What planning may know of a request."""
+    return Features(
+        prompt_tokens=1 + request.prompt_bytes // BYTES_PER_TOKEN, max_output_tokens=request.max_output_tokens
+    )
+
+
+def hit_headers(hit: CacheHit, echo_id: bytes) -> Headers:
+    """The head of an answer from the cache."""
+    return [
+        *hit.headers,
+        (b"x-request-id", echo_id),
+        (b"x-turnout-target", hit.target.encode()),
+        (b"age", b"%d" % hit.age_s),
+    ]
+
+
+def error_headers(error: TurnoutError, echo_id: bytes) -> Headers:
+    """The head of an error, with the retry advice that OpenAI's clients follow."""
+    headers = [(b"content-type", b"application/json"), (b"x-request-id", echo_id)]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+        headers.append((b"retry-after-ms", b"%d" % max(1, round(error.retry_after_s * 1e3))))
+    if isinstance(error, BudgetExceeded):
+        headers.append((b"x-should-retry", b"false"))
+    return headers

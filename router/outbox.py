@@ -1,0 +1,139 @@
+"""Work that outlives its client: ledger rows and audit events on their way to Control, and any later job that must not keep a caller waiting."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from typing import Protocol
+
+from turnout.models.errors import TurnoutError
+from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
+
+_log = logging.getLogger("turnout.outbox")
+
+
+class Post(Protocol):
+    """Takes a batch and returns once it's safe. The link to Control is one."""
+
+    async def post_journal(self, journal: Journal) -> None:
+        """Raises TurnoutError if the batch may not have been kept; sending it again changes nothing."""
+        ...
+
+
+class Outbox:
+    """
+    Owns everything that is still to be written after its client has left; bounded, and emptied by `drain`.
+
+    Rows are sent in batches, and kept until Control has committed them. When more than `capacity` wait because Control is away, the oldest are
+    dropped and counted: the router goes on answering. Jobs run beside, at most `jobs` at once; more are refused.
+    """
+
+    def __init__(
+        self, post: Post, capacity: int = 200_000, batch: int = 500, period_s: float = 0.25, jobs: int = 256
+    ) -> None:
+        self._post = post
+        self._capacity = capacity
+        self._batch = batch
+        self._period_s = period_s
+        self._max_jobs = jobs
+        self._entries: deque[LedgerEntry] = deque()
+        self._events: deque[AuditEvent] = deque()
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._is_draining = False
+        self._sender: asyncio.Task[None] | None = None
+        self.dropped = 0
+
+    def __repr__(self) -> str:
+        return f"<Outbox {self.waiting} rows waiting, {len(self._jobs)} jobs, {self.dropped} dropped>"
+
+    @property
+    def waiting(self) -> int:
+        """Rows not yet safe."""
+        return len(self._entries) + len(self._events)
+
+    def start(self) -> None:
+        """Begin to send; call it on the event loop."""
+        self._sender = asyncio.get_running_loop().create_task(self._send_for_ever())
+
+    def put_entry(self, entry: LedgerEntry) -> None:
+        """Queue a ledger row."""
+        self._entries.append(entry)
+        if len(self._entries) >= self._batch:
+            self._wake.set()
+            if len(self._entries) > self._capacity:
+                self._entries.popleft()
+                self.dropped += 1
+
+    def put_event(self, event: AuditEvent) -> None:
+        """Queue an audit event."""
+        self._events.append(event)
+        if len(self._events) > self._capacity:
+            self._events.popleft()
+            self.dropped += 1
+
+    def try_run(self, job: Coroutine[None, None, None]) -> bool:
+        """Run `job` beside the requests; False, and nothing run, when too many are running."""
+        if len(self._jobs) >= self._max_jobs or self._is_draining:
+            job.close()
+            return False
+        task = asyncio.get_running_loop().create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._finish_job)
+        return True
+
+    async def drain(self, timeout_s: float) -> int:
+        """Send and finish everything within `timeout_s` seconds; returns how many rows are left unsent."""
+        self._is_draining = True
+        self._wake.set()
+        pending = {*self._jobs, *([self._sender] if self._sender else [])}
+        if pending:
+            _, late = await asyncio.wait(pending, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        return self.waiting
+
+    def _finish_job(self, task: asyncio.Task[None]) -> None:
+        self._jobs.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a job of the outbox failed", exc_info=task.exception())
+
+    async def _send_for_ever(self) -> None:
+        """Every period, or as soon as a batch is full; ends when draining and empty."""
+        pause_s = self._period_s
+        while not (self._is_draining and not self.waiting):
+            if not self._is_draining or pause_s > self._period_s:
+                await self._sleep(pause_s)
+            pause_s = self._period_s if await self._send_batch() else min(pause_s * 2, 5.0)
+
+    async def _sleep(self, seconds: float) -> None:
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _send_batch(self) -> bool:
+        """Send what waits, batch by batch; False when Control couldn't take one."""
+        while self.waiting:
+            entries = tuple(self._entries[i] for i in range(min(self._batch, len(self._entries))))
+            events = tuple(self._events[i] for i in range(min(self._batch, len(self._events))))
+            try:
+                await self._post.post_journal(Journal(entries, events))
+            except TurnoutError as error:
+                _log.warning(
+                    "Control didn't take a batch of rows; they are kept",
+                    extra={"waiting": self.waiting, "error": str(error)},
+                )
+                return False
+            self._forget(entries, events)
+        return True
+
+    def _forget(self, entries: tuple[LedgerEntry, ...], events: tuple[AuditEvent, ...]) -> None:
+        """Drop what is safe now; rows dropped for space meanwhile stood in front, so compare by identity."""
+        for queue, safe in ((self._entries, entries), (self._events, events)):
+            for row in safe:
+                if queue and queue[0] is row:
+                    queue.popleft()

@@ -1,0 +1,125 @@
+"""Owns what the router knows of every endpoint: the router's own in-flight truth, the engine's last word on its load, and ejection."""
+
+from collections.abc import Mapping, Sequence
+
+from turnout.models.target import Endpoint, Load, Target
+from turnout.router.catalogue import Catalogue
+
+# Ejection after this many failures in a row, for a time that doubles with each further one. Source: Envoy's outlier detection defaults, scaled
+# down to replicas that Serve restarts within seconds.
+EJECT_AFTER = 3
+EJECT_FIRST_S = 1.0
+EJECT_MAX_S = 30.0
+
+
+class Candidate:
+    """
+    One endpoint of one target, with what the router has seen of it.
+
+    Owned by the Fleet and changed only through `begin`, `succeed`, `fail` and `report`; it survives config swaps.
+
+    Attributes:
+        in_flight: attempts of this router running there now.
+        load: the engine's last report, or None.
+        ejected_until: loop time until which others are preferred.
+    """
+
+    __slots__ = ("_failures", "ejected_until", "endpoint", "in_flight", "load", "target")
+
+    def __init__(self, target: Target, endpoint: Endpoint) -> None:
+        self.target = target
+        self.endpoint = endpoint
+        self.in_flight = 0
+        self.load: Load | None = None
+        self.ejected_until = 0.0
+        self._failures = 0
+
+    def __repr__(self) -> str:
+        return f"<Candidate {self.target.name} {self.endpoint.id} in_flight={self.in_flight} load={self.load}>"
+
+    def __enter__(self) -> "Candidate":
+        self.in_flight += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.in_flight -= 1
+
+    def succeed(self) -> None:
+        """It answered: past failures don't count any more."""
+        self._failures = 0
+        self.ejected_until = 0.0
+
+    def fail(self, now: float) -> None:
+        """It failed on the wire or with a 5xx."""
+        self._failures += 1
+        if self._failures >= EJECT_AFTER:
+            self.ejected_until = now + min(EJECT_MAX_S, EJECT_FIRST_S * 2.0 ** (self._failures - EJECT_AFTER))
+
+    def refuse_connection(self, now: float) -> None:
+        """Nobody listens there: ejected at once, since a process that's gone doesn't come back at the same address."""
+        self._failures = max(self._failures + 1, EJECT_AFTER)
+        self.ejected_until = now + min(EJECT_MAX_S, EJECT_FIRST_S * 2.0 ** (self._failures - EJECT_AFTER))
+
+
+class Fleet:
+    """All candidates, by model. One per router replica; discovery and config change it, planning reads it."""
+
+    def __init__(self) -> None:
+        self._catalogue = Catalogue(version="", models={}, fixed_endpoints={})
+        self._pools: dict[str, tuple[Endpoint, ...]] = {}
+        self._known: dict[tuple[str, str], Candidate] = {}
+        self._by_model: dict[str, tuple[Candidate, ...]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Fleet {len(self._known)} endpoints, {len(self._by_model)} models, config {self._catalogue.version!r}>"
+
+    @property
+    def pools(self) -> set[str]:
+        """The pools that the catalogue names; discovery has to follow these."""
+        return {t.pool for route in self._catalogue.models.values() for t in route.targets if t.pool is not None}
+
+    def set_catalogue(self, catalogue: Catalogue) -> None:
+        """Take a new config; what is known of endpoints that stay is kept."""
+        self._catalogue = catalogue
+        self._pools = {pool: endpoints for pool, endpoints in self._pools.items() if pool in self.pools}
+        self._rebuild()
+
+    def set_pool(self, pool: str, endpoints: Sequence[Endpoint]) -> None:
+        """Take a pool's present endpoints, as discovery lists them."""
+        self._pools[pool] = tuple(endpoints)
+        self._rebuild()
+
+    def candidates(self, model: str) -> Sequence[Candidate]:
+        """Every endpoint that may answer for `model`, in the catalogue's order; drained targets and those of weight 0 are left out."""
+        return self._by_model.get(model, ())
+
+    def all_candidates(self) -> Mapping[tuple[str, str], Candidate]:
+        """By target name and endpoint id, for status and metrics."""
+        return self._known
+
+    def _rebuild(self) -> None:
+        known: dict[tuple[str, str], Candidate] = {}
+        self._by_model = {
+            name: tuple(
+                candidate
+                for target in route.targets
+                for candidate in self._of_target(target, known)
+                if target.weight > 0 and target.name not in self._catalogue.drained
+            )
+            for name, route in self._catalogue.models.items()
+        }
+        self._known = known
+
+    def _of_target(self, target: Target, known: dict[tuple[str, str], Candidate]) -> list[Candidate]:
+        """The target's candidates; the same object for the same endpoint, before and after a change."""
+        listed, name = (
+            (self._catalogue.fixed_endpoints, target.name) if target.pool is None else (self._pools, target.pool)
+        )
+        found: list[Candidate] = []
+        for endpoint in listed.get(name, ()):
+            key = (target.name, endpoint.id)
+            candidate = known.get(key) or self._known.get(key) or Candidate(target, endpoint)
+            candidate.target, candidate.endpoint = target, endpoint
+            known[key] = candidate
+            found.append(candidate)
+        return found

@@ -1,0 +1,99 @@
+"""The outermost Out of an attempt: puts the gateway's own headers on the answer, and holds the head back until there is something to say."""
+
+from asyncio import Future
+from collections.abc import Callable
+
+from turnout.models.errors import TurnoutError
+from turnout.models.exchange import Headers, Out
+from turnout.models.usage import Usage
+from turnout.router.account import cost_of
+from turnout.router.call import Call
+from turnout.router.plan.strategy import RoutePlan
+
+
+class AnswerHead:
+    """
+    Passes an answer on under a head with the gateway's facts.
+
+    The head of a stream goes out with the first piece of its body, so that until then another target can still be tried, or an error be told by
+    its status.
+
+    Attributes:
+        is_committed: whether anything has gone to the client.
+    """
+
+    __slots__ = ("_facts", "_out", "_pending", "is_committed")
+
+    def __init__(self, out: Out, facts: Callable[[], Headers]) -> None:
+        self._out = out
+        self._facts = facts
+        self._pending: tuple[int, Headers] | None = None
+        self.is_committed = False
+
+    def full(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send all of it."""
+        self.is_committed = True
+        self._out.full(status, [*headers, *self._facts()], body)
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Remember the head for the first piece."""
+        self._pending = (status, headers)
+
+    def write(self, chunk: bytes) -> "Future[None] | None":
+        """Send a piece, after the head."""
+        if self._pending is not None:
+            self._commit()
+        return self._out.write(chunk)
+
+    def end(self) -> None:
+        """Send the end; an empty answer has a head too."""
+        if self._pending is not None:
+            self._commit()
+        self._out.end()
+
+    def break_off(self, error: TurnoutError) -> None:
+        """Tell the client in-band that the stream ends here, as OpenAI's clients understand it. There is no `[DONE]`."""
+        self._out.write(b"data: " + error.to_json() + b"\n\n")
+        self._out.end()
+
+    def _commit(self) -> None:
+        assert self._pending is not None
+        status, headers = self._pending
+        self._pending = None
+        self.is_committed = True
+        self._out.start(status, [*headers, *self._facts()])
+
+
+def answer_headers(
+    call: Call, plan: RoutePlan, number: int, *, sent_at: float, now: float, usage: Usage | None
+) -> Headers:
+    """
+    The gateway's facts about an answer, under our names and LiteLLM's.
+
+    Args:
+        number: which attempt it is, from 1.
+        sent_at: loop time at which the attempt began; what lies before it is the gateway's overhead.
+        now: loop time of the first byte of the answer.
+        usage: known for unary answers, which have a cost header where the price is known; a stream's head goes out before there is a cost.
+    """
+    target = plan.candidate.target
+    name = target.name.encode()
+    overhead_ms = b"%.3f" % ((sent_at - call.arrival.started_at) * 1e3)
+    headers = [
+        (b"x-request-id", call.arrival.echo_id),
+        (b"openai-processing-ms", b"%d" % ((now - call.arrival.started_at) * 1e3)),
+        (b"x-turnout-target", name),
+        (b"x-turnout-route-reason", plan.reason.encode()),
+        (b"x-turnout-attempts", b"%d" % number),
+        (b"x-turnout-overhead-ms", overhead_ms),
+        (b"x-litellm-call-id", call.arrival.id.encode()),
+        (b"x-litellm-model-id", name),
+        (b"x-litellm-overhead-duration-ms", overhead_ms),
+        (b"x-litellm-attempted-retries", b"%d" % (number - 1)),
+        (b"x-litellm-attempted-fallbacks", b"0"),
+    ]
+    cost_nusd = cost_of(usage, target)
+    if cost_nusd is not None:
+        cost = b"%d.%09d" % divmod(cost_nusd, 1_000_000_000)
+        headers += ((b"x-turnout-cost", cost), (b"x-litellm-response-cost", cost))
+    return headers
