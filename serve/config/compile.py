@@ -1,0 +1,118 @@
+"""Makes the router's catalogue from the dynamic settings, the overlay, and the secrets of this process."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+from turnout.models.target import Endpoint, Target
+from turnout.router.catalogue import Catalogue, ModelRoute, Timeouts
+from turnout.serve.config.dynamic import DynamicConfig, ModelSettings, TargetSettings
+from turnout.serve.config.keys import parse_keys
+from turnout.serve.config.overlay import Overlay
+from turnout.serve.config.secret import ConfigError, Secrets
+
+POOL_DIALECT = "openai_compatible"
+"""Engines and embedders of this cluster speak OpenAI's dialect."""
+
+
+def compile_catalogue(
+    config: DynamicConfig, overlay: Overlay, version: str, bind_host: str, secrets: Secrets, created_at_s: int = 0
+) -> Catalogue:
+    """
+    The snapshot that requests are served by.
+
+    An overlay may name targets that the file no longer has; they're ignored, and come back with the target.
+
+    Args:
+        config: the cluster file's dynamic part.
+        overlay: admin changes; they win.
+        version: what the catalogue is called in status and acknowledgements; `version_of` makes one.
+        bind_host: the router's address. Requests without a key are let in on loopback only.
+        secrets: of the process that will send them.
+        created_at_s: unix time, for `/v1/models`.
+
+    Raises:
+        ConfigError: a secret is missing, keys are malformed, or the route would be open to others than this machine.
+    """
+    if config.auth.open_on_loopback and not is_loopback(bind_host):
+        raise ConfigError(
+            f"open_on_loopback would let everyone in: the router listens on {bind_host!r}, not on loopback"
+        )
+    targets = _compile_targets(config, overlay)
+    return Catalogue(
+        version=version,
+        models={model.name: _compile_model(model, targets, created_at_s) for model in config.models},
+        fixed_endpoints=_compile_endpoints(config, secrets),
+        drained=overlay.drained & targets.keys(),
+        keys=parse_keys(secrets.read(config.auth.keys)) if config.auth.keys else {},
+        is_open=config.auth.open_on_loopback,
+    )
+
+
+def version_of(config: DynamicConfig, overlay: Overlay) -> str:
+    """`<fingerprint of the settings>+<overlay version>`."""
+    return f"{config.fingerprint()}+{overlay.version}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to a socket bound to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name may resolve to anything
+
+
+def _compile_targets(config: DynamicConfig, overlay: Overlay) -> dict[str, Target]:
+    targets: dict[str, Target] = {}
+    for model in config.models:
+        for settings in model.targets:
+            target = _compile_target(settings, config)
+            if targets.setdefault(target.name, target) != target:
+                raise ConfigError(f"target {target.name!r} stands in two places with different settings")
+    return {name: replace(target, weight=overlay.weights.get(name, target.weight)) for name, target in targets.items()}
+
+
+def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
+    if settings.pool is not None:
+        pool, dialect, is_local = settings.pool, POOL_DIALECT, True
+    else:
+        provider = config.providers.get(settings.provider or "")
+        if provider is None:
+            raise ConfigError(
+                f"target {settings.name!r} names provider {settings.provider!r}, which isn't under providers"
+            )
+        pool, dialect, is_local = provider.app, provider.kind, False
+    return Target(
+        name=settings.name,
+        model=settings.model or settings.pool or "",
+        provider=dialect,
+        pool=pool,
+        is_local=is_local,
+        weight=settings.weight,
+        input_price_pusd=settings.input_cost_per_token,
+        output_price_pusd=settings.output_cost_per_token,
+    )
+
+
+def _compile_model(model: ModelSettings, targets: dict[str, Target], created_at_s: int) -> ModelRoute:
+    return ModelRoute(
+        name=model.name,
+        targets=tuple(targets[target.name] for target in model.targets),
+        operations=frozenset(model.operations),
+        timeouts=Timeouts(**model.timeouts.model_dump()),
+        max_in_flight=model.max_in_flight,
+        max_waiting=model.max_waiting,
+        created_at_s=created_at_s,
+    )
+
+
+def _compile_endpoints(config: DynamicConfig, secrets: Secrets) -> dict[str, tuple[Endpoint, ...]]:
+    remotes = {name: provider.to_remote() for name, provider in config.providers.items()}
+    endpoints = {name: (remote.to_endpoint(secrets),) for name, remote in remotes.items() if remote is not None}
+    return {
+        target.name: endpoints[target.provider]
+        for model in config.models
+        for target in model.targets
+        if target.provider in endpoints
+    }

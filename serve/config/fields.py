@@ -1,0 +1,69 @@
+"""The small types that cluster files are written with: names, secrets by reference, prices, settings that refuse unknown keys."""
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+PUSD_IN_USD = 10**12
+"""Prices are integers of pico-USD a token, because published ones have fractions of a nano-USD: 0.0375 USD a million tokens is 37.5 nano-USD each."""
+
+_SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
+_SECRET_NAME = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)S?$", re.IGNORECASE)
+
+
+class Settings(BaseModel):
+    """A part of the cluster file: frozen, and a key that it doesn't know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def _check_secret(reference: str) -> str:
+    if not _SECRET.fullmatch(reference):  # the text isn't repeated: it may be the secret itself
+        raise ValueError("a secret is written as env:NAME or file:PATH, never as itself")
+    return reference
+
+
+def _check_environment(variables: dict[str, str]) -> dict[str, str]:
+    secret = sorted(name for name in variables if _SECRET_NAME.search(name))
+    if secret:
+        raise ValueError(
+            f"{', '.join(secret)} would be stored in Ray's cluster state for everyone to read; set it in the environment of the node instead"
+        )
+    return variables
+
+
+def _to_pusd(price: object) -> object:
+    if price is None or isinstance(price, bool):
+        return price
+    try:
+        amount = Decimal(str(price)) * PUSD_IN_USD
+    except InvalidOperation:
+        raise ValueError("a price is a number of USD a token, such as 1.5e-7 or '0.00000015'") from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError("a price is a finite number of USD a token and not negative")
+    if amount != amount.to_integral_value():
+        raise ValueError(
+            "a price is a whole number of pico-USD a token, so at most 12 decimals of a USD (6 decimals for a million tokens)"
+        )
+    return int(amount)
+
+
+AppName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+"""A Serve application, provider or target: it stands in URLs and metric labels."""
+
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$")]
+"""What clients put into `model`."""
+
+SecretRef = Annotated[str, AfterValidator(_check_secret)]
+"""`env:NAME` or `file:PATH`, read in the process that needs it."""
+
+Variables = Annotated[dict[str, str], AfterValidator(_check_environment)]
+"""Environment variables of a process. Ray keeps them readable for the whole cluster, so secrets are refused."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+
+PricePusd = Annotated[int, BeforeValidator(_to_pusd), Field(ge=0, strict=True)]
+"""Written as USD a token, exactly; kept as an integer of pico-USD a token."""

@@ -1,0 +1,84 @@
+"""Looks whether this machine has what a cluster file asks for: environment variables, files, models on disk."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from turnout.models.disk.errors import ModelNotOnDisk
+from turnout.models.disk.store import find
+from turnout.serve.config.compile import is_loopback
+from turnout.serve.config.crosscheck import Found
+from turnout.serve.config.keys import parse_keys
+from turnout.serve.config.part import Part
+from turnout.serve.config.secret import ConfigError, Secrets, is_reference
+
+_FILES = frozenset({"cert", "key", "ca_file"})
+
+
+def check_machine(root: Part, environ: Mapping[str, str]) -> Found:
+    """Warnings about what isn't here, and errors for what is here and wrong."""
+    secrets = Secrets(environ, "this machine")
+    for app in root.at("applications").parts():
+        for part in _leaves(app):
+            yield from _check_leaf(part, secrets)
+        yield from _check_model(app)
+        keys = app.at("deployments", 0, "user_config", "auth", "keys")
+        yield from _check_keys(keys, secrets)
+        yield from _check_clear_text(app)
+
+
+def _leaves(part: Part) -> Iterator[Part]:
+    if part.text:
+        yield part
+    for child in part.parts():
+        yield from _leaves(child)
+
+
+def _check_leaf(part: Part, secrets: Secrets) -> Found:
+    if is_reference(part.text):
+        try:
+            secrets.read(part.text)
+        except ConfigError as error:
+            yield part.problem(str(error), "the process that needs it must find it on its own node", "warning")
+    elif part.key in _FILES and not Path(part.text).expanduser().is_file():
+        yield part.problem(
+            f"the file {part.text!r} isn't on this machine",
+            "the process that needs it must find it on its own node",
+            "warning",
+        )
+
+
+def _check_keys(keys: Part, secrets: Secrets) -> Found:
+    try:
+        text = secrets.read(keys.text) if is_reference(keys.text) else None
+    except ConfigError:
+        return  # told already
+    try:
+        if text is not None:
+            parse_keys(text)
+    except ConfigError as error:
+        yield keys.problem(str(error))
+
+
+def _check_model(app: Part) -> Found:
+    model = app.at("args", "model")
+    if not model.text:
+        return
+    try:
+        find(model.text)
+    except ModelNotOnDisk as error:
+        yield model.problem(str(error), "each node that runs this application needs it on its own disk", "warning")
+
+
+def _check_clear_text(app: Part) -> Found:
+    remotes = [app.at("args"), *app.at("deployments", 0, "user_config", "providers").parts()]
+    for remote in remotes:
+        url = urlsplit(remote.at("base_url").text)
+        if (
+            url.scheme == "http"
+            and not is_loopback(url.hostname or "")
+            and (remote.at("api_key").text or remote.at("headers").content)
+        ):
+            yield remote.at("base_url").problem(
+                f"the credentials go to {url.hostname!r} in clear text", "use https://", "warning"
+            )
