@@ -1,0 +1,14 @@
+"""How every command's typer application is made, so that help looks the same everywhere."""
+
+import typer
+
+
+def new_app(**settings: bool) -> typer.Typer:
+    """An application for one module of `turnout.serve.cli.commands`: plain help, `-h`, no completion switches."""
+    return typer.Typer(
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        **settings,
+    )

@@ -1,0 +1,51 @@
+"""What is printed when a cluster is up: its address, a `curl` that works as it stands, the client's lines."""
+
+from turnout.serve.cli.site import PublicModel, Site
+
+KEY_VARIABLE = "TURNOUT_KEY"
+
+
+def write_greeting(site: Site) -> list[str]:
+    """The lines; commands in them can be copied and run."""
+    lines = [f"Turnout answers at {site.url}/v1   models: {', '.join(model.name for model in site.models)}", ""]
+    if not site.is_open:
+        lines += [f"  export {KEY_VARIABLE}=…      # one of the keys in {site.keys}", ""]
+    model = _pick(site.models)
+    lines += [f"  {line}" for line in _write_curl(site, model)]
+    lines += ["", *(f"  {line}" for line in _write_python(site, model))]
+    return lines
+
+
+def _pick(models: tuple[PublicModel, ...]) -> PublicModel:
+    return next((model for model in models if "chat" in model.operations), models[0])
+
+
+def _write_curl(site: Site, model: PublicModel) -> list[str]:
+    insecure = "-k " if site.url.startswith("https:") else ""  # the certificate names a host, this is its address
+    key = "" if site.is_open else f' -H "Authorization: Bearer ${KEY_VARIABLE}"'
+    path, body = _write_request(model)
+    return [f"curl {insecure}{site.url}{path} -H 'Content-Type: application/json'{key} \\", f"  -d '{body}'"]
+
+
+def _write_request(model: PublicModel) -> tuple[str, str]:
+    if "chat" in model.operations:
+        return (
+            "/v1/chat/completions",
+            f'{{"model": "{model.name}", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}',
+        )
+    if "completions" in model.operations:
+        return "/v1/completions", f'{{"model": "{model.name}", "prompt": "The capital of France is", "max_tokens": 16}}'
+    return "/v1/embeddings", f'{{"model": "{model.name}", "input": "The capital of France"}}'
+
+
+def _write_python(site: Site, model: PublicModel) -> list[str]:
+    key = '"none"' if site.is_open else f'os.environ["{KEY_VARIABLE}"]'
+    first = "from openai import OpenAI" if site.is_open else "import os; from openai import OpenAI"
+    client = f'client = OpenAI(base_url="{site.url}/v1", api_key={key})'
+    if "chat" in model.operations:
+        call = f'client.chat.completions.create(model="{model.name}", messages=[{{"role": "user", "content": "Hello"}}]).choices[0].message.content'
+    elif "completions" in model.operations:
+        call = f'client.completions.create(model="{model.name}", prompt="Hello", max_tokens=16).choices[0].text'
+    else:
+        call = f'len(client.embeddings.create(model="{model.name}", input="Hello").data[0].embedding)'
+    return [first, client, f"print({call})"]
