@@ -20,7 +20,8 @@ def compile_catalogue(
     """
     The snapshot that requests are served by.
 
-    An overlay may name targets that the file no longer has; they're ignored, and come back with the target.
+    Makes new TLS contexts, and connections are pooled by context: when only the overlay changed, `apply_overlay` on a catalogue that was compiled
+    with the empty overlay keeps the connections and reads no secrets.
 
     Args:
         config: the cluster file's dynamic part.
@@ -37,15 +38,33 @@ def compile_catalogue(
         raise ConfigError(
             f"open_on_loopback would let everyone in: the router listens on {bind_host!r}, not on loopback"
         )
-    targets = _compile_targets(config, overlay)
-    return Catalogue(
+    targets = _compile_targets(config)
+    catalogue = Catalogue(
         version=version,
         models={model.name: _compile_model(model, targets, created_at_s) for model in config.models},
         fixed_endpoints=_compile_endpoints(config, secrets),
-        drained=overlay.drained & targets.keys(),
         keys=parse_keys(secrets.read(config.auth.keys)) if config.auth.keys else {},
         is_open=config.auth.open_on_loopback,
     )
+    return apply_overlay(catalogue, overlay, version)
+
+
+def apply_overlay(base: Catalogue, overlay: Overlay, version: str) -> Catalogue:
+    """
+    `base`, which was compiled with the empty overlay, with an administrator's changes on top.
+
+    Targets of the overlay that `base` doesn't have are ignored; the changes come back with the target.
+    """
+    names = {target.name for model in base.models.values() for target in model.targets}
+    models = {name: _weigh(model, overlay) for name, model in base.models.items()}
+    return replace(base, version=version, models=models, drained=frozenset(overlay.drained & names))
+
+
+def _weigh(model: ModelRoute, overlay: Overlay) -> ModelRoute:
+    if not any(target.name in overlay.weights for target in model.targets):
+        return model
+    targets = (replace(target, weight=overlay.weights.get(target.name, target.weight)) for target in model.targets)
+    return replace(model, targets=tuple(targets))
 
 
 def version_of(config: DynamicConfig, overlay: Overlay) -> str:
@@ -63,14 +82,14 @@ def is_loopback(host: str) -> bool:
         return False  # a name may resolve to anything
 
 
-def _compile_targets(config: DynamicConfig, overlay: Overlay) -> dict[str, Target]:
+def _compile_targets(config: DynamicConfig) -> dict[str, Target]:
     targets: dict[str, Target] = {}
     for model in config.models:
         for settings in model.targets:
             target = _compile_target(settings, config)
             if targets.setdefault(target.name, target) != target:
                 raise ConfigError(f"target {target.name!r} stands in two places with different settings")
-    return {name: replace(target, weight=overlay.weights.get(name, target.weight)) for name, target in targets.items()}
+    return targets
 
 
 def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:

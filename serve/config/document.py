@@ -8,6 +8,8 @@ import yaml
 
 from turnout.serve.config.problem import Location, Problem, write_path
 
+_MOST_VALUES = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -33,40 +35,38 @@ class Document:
 
 
 def read_document(text: str) -> Document:
-    """Reads the first document of `text`; what is wrong with its syntax is told in `problems`."""
+    """Reads the one document of `text`; what is wrong with its syntax is told in `problems`."""
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
         if root is None:
-            return Document(None, {}, (Problem("", "the file is empty"),))
+            return _unreadable("the file is empty")
         lines: dict[Location, int] = {}
         problems: list[Problem] = []
-        _walk(root, (), lines, problems, frozenset())
+        _walk(root, (), lines, problems)
         return Document(loader.construct_document(root), lines, tuple(problems))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return Document(
-            None,
-            {},
-            (Problem("", f"not YAML: {error.problem or error.context}", line=mark.line + 1 if mark else None),),
-        )
+        return _unreadable(f"not YAML: {error.problem or error.context}", mark.line + 1 if mark else None)
     except (yaml.YAMLError, ValueError) as error:  # an impossible date is a ValueError
-        return Document(None, {}, (Problem("", f"not YAML: {error}"),))
+        return _unreadable(f"not YAML: {error}")
+    except RecursionError:
+        return _unreadable("nested too deep, or an alias stands inside what it stands for")
     finally:
         loader.dispose()
 
 
-def _walk(
-    node: yaml.Node, location: Location, lines: dict[Location, int], problems: list[Problem], above: frozenset[int]
-) -> None:
-    """Alias cycles end where a node is met inside itself (`above`)."""
+def _unreadable(message: str, line: int | None = None) -> Document:
+    return Document(None, {}, (Problem("", message, line=line),))
+
+
+def _walk(node: yaml.Node, location: Location, lines: dict[Location, int], problems: list[Problem]) -> None:
     lines.setdefault(location, node.start_mark.line + 1)
-    if id(node) in above:
-        return
-    inside = above | {id(node)}
+    if len(lines) > _MOST_VALUES:  # aliases of aliases grow without end
+        raise yaml.YAMLError(f"more than {_MOST_VALUES} values")
     if isinstance(node, yaml.SequenceNode):
         for position, item in enumerate(node.value):
-            _walk(item, (*location, position), lines, problems, inside)
+            _walk(item, (*location, position), lines, problems)
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -76,5 +76,5 @@ def _walk(
                     Problem(write_path(place), "this key is written twice; the second would win", line=line)
                 )
             seen.add(str(key.value))
-            _walk(value, place, lines, problems, inside)
+            _walk(value, place, lines, problems)
             lines[place] = line

@@ -77,7 +77,15 @@ def suggest(word: str, known: Sequence[str]) -> str:
 
 def explain_errors(errors: Sequence[ErrorDetails], schema: type[BaseModel]) -> list[tuple[Location, Problem]]:
     """Pydantic's errors as problems, each with its place in the file (union tags, which aren't in the file, taken out)."""
-    return [_explain(error, schema) for error in errors]
+    return [_explain(error, schema) for error in errors if not _is_echo(error, errors)]
+
+
+def _is_echo(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Pydantic calls a list too short when its only item is wrong; the item's error says it better."""
+    depth = len(error["loc"])
+    return error["type"] == "too_short" and any(
+        len(other["loc"]) > depth and other["loc"][:depth] == error["loc"] for other in errors
+    )
 
 
 def _explain(error: ErrorDetails, schema: type[BaseModel]) -> tuple[Location, Problem]:
