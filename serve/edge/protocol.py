@@ -1,0 +1,362 @@
+"""One client connection: reads requests one at a time through llhttp, runs the handler, keeps the limits."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Final, cast
+
+import httptools
+
+from turnout.models.errors import BadRequest, HeaderTooLarge, NoTarget, RequestTimeout, TurnoutError
+from turnout.models.exchange import JSON_HEADERS, RequestHead
+from turnout.serve.edge.answer import CLOSE, Answer, join_lines, status_line
+from turnout.serve.edge.bodies import ChunkedBody, SizedBody
+from turnout.serve.edge.heads import CHUNKED, ONCE, Framing, check_host, judge_framing, make_head, read_request_line
+from turnout.serve.edge.traffic import Traffic
+
+_HEAD_END: Final = b"\r\n\r\n"
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """
+    The protocol of the product's edge.
+
+    Bytes go to whatever `_take` is: a head, a body, held while an answer is under way, or dropped after a refusal. `deadline` is when, on the
+    traffic's clock, `_expire` is due.
+
+    Where heads and bodies end is found here and not by the parser: so messages are parsed one at a time, sizes are exact, and a parser judges one
+    head and nothing else.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_body",
+        "_body_deadline",
+        "_drained",
+        "_expire",
+        "_has_head",
+        "_headers",
+        "_held",
+        "_host",
+        "_is_reading_paused",
+        "_loop",
+        "_parser",
+        "_partial",
+        "_peer",
+        "_repeated",
+        "_request",
+        "_retire_at",
+        "_take",
+        "_to_drop",
+        "_traffic",
+        "_transport",
+        "_unsent",
+        "deadline",
+    )
+
+    _transport: asyncio.Transport
+    _request: tuple[RequestHead, Framing]
+    _body: SizedBody | ChunkedBody
+
+    def __init__(self, traffic: Traffic, loop: asyncio.AbstractEventLoop) -> None:
+        self._traffic = traffic
+        self._loop = loop
+        self._peer = ""
+        self._host: bytes | None = None
+        self._parser: httptools.HttpRequestParser | None = None
+        self._headers: dict[bytes, bytes] = {}
+        self._repeated: bytes | None = None
+        self._has_head = False
+        self._partial = b""
+        self._held = b""
+        self._body_deadline = math.inf
+        self._answer: Answer | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._is_reading_paused = False
+        self._unsent = 0
+        self._to_drop = traffic.limits.linger_bytes
+        self._retire_at = traffic.retirement()
+        self._take: Callable[[bytes], None] = self._take_head
+        self._expire: Callable[[], None] = self._refuse_late
+        self.deadline = traffic.now + traffic.limits.header_s
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if peer else ""
+        traffic = self._traffic
+        is_over = len(traffic.connections) >= traffic.limits.connections
+        traffic.connections.add(self)
+        if is_over:
+            self._refuse(NoTarget("too many connections are open here"))
+        elif traffic.is_draining:
+            self.heed_drain()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
+        self._abandon()
+        self._take = self._drop
+        self._parser = None
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._traffic.leave(self)
+
+    def eof_received(self) -> None:
+        """The client has hung up, or at least won't say more: nobody waits for an answer. The transport closes itself."""
+        self._abandon()
+        self._take = self._drop
+
+    def data_received(self, data: bytes) -> None:
+        self._take(data)
+
+    def pause_writing(self) -> None:
+        self._drained = self._loop.create_future()
+        if self._answer is not None:
+            self.deadline = self._traffic.now + self._traffic.limits.stall_s
+
+    def resume_writing(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+        if self._answer is not None:
+            self.deadline = math.inf
+
+    # The parser's view.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by llhttp for each header line; it has checked names and values, and takes blanks off the front only."""
+        name = name.lower()
+        headers = self._headers
+        if name in headers:
+            if name in ONCE:
+                self._repeated = name
+            elif name == b"connection":
+                value = headers[name] + b"," + value
+        headers[name] = value.rstrip()
+
+    def on_headers_complete(self) -> None:
+        """Called by llhttp at the end of a head."""
+        self._has_head = True
+
+    # The answer's view (`Wire`).
+
+    def send(self, data: bytes) -> None:
+        """Give bytes to the transport."""
+        self._transport.write(data)
+
+    def drained(self) -> "asyncio.Future[None] | None":
+        """None if the client keeps up."""
+        return self._drained
+
+    def may_stay(self) -> bool:
+        """Whether the connection isn't too old and the edge isn't leaving."""
+        traffic = self._traffic
+        return traffic.now < self._retire_at and not traffic.is_draining
+
+    def answered(self, keeps_alive: bool) -> None:
+        """Begin with what is held, wait for more, or close."""
+        self._answer = None
+        if not keeps_alive:
+            if self._held:
+                self._linger()
+            else:
+                self._close()
+            return
+        self._await_request()
+        if self._held:
+            held, self._held = self._held, b""
+            self._resume_reading()
+            self._take_head(held)
+
+    def cut_short(self, shows: bool) -> None:
+        """Close behind an answer that isn't whole; if a close can't be told from its end, by a reset."""
+        self._answer = None
+        if shows:
+            self._close()
+        else:
+            self._transport.abort()
+
+    # The sweep's view (`Swept`).
+
+    def expire(self) -> None:
+        """Do what the deadline asks for, unless the client is still taking its answer, however slowly."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent and unsent != self._unsent:
+            self._unsent = unsent
+            self.deadline = self._traffic.now + self._traffic.limits.stall_s
+        elif unsent or self._transport.is_closing():
+            self.cut()
+        else:
+            self._expire()
+
+    def heed_drain(self) -> None:
+        """A silent connection that hasn't been told to close is kept for a moment: closing it now could lose a request on its way."""
+        if self._answer is None and not self._partial:
+            self.deadline = min(self.deadline, self._traffic.now + self._traffic.limits.drain_silence_s)
+            if self._take == self._take_head:
+                self._expire = self._close
+
+    def cut(self) -> None:
+        """Close at once; the answer under way is cancelled."""
+        self._abandon()
+        self._transport.abort()
+
+    # Reading.
+
+    def _take_head(self, data: bytes) -> None:
+        known = len(self._partial)
+        if known:
+            data = self._partial + data
+        elif data.startswith(b"\r\n"):  # RFC 9112 2.2: one empty line before a request is ignored
+            data = data[2:]
+        end = data.find(_HEAD_END, max(0, known - 3)) + 4
+        is_whole = end > 3
+        if (end if is_whole else len(data)) > self._traffic.limits.header_bytes:
+            self._refuse(HeaderTooLarge(f"the header may have at most {self._traffic.limits.header_bytes} bytes"))
+        elif not self._parse(data[known:end] if is_whole else data[known:]):
+            self._refuse(BadRequest("this isn't a well-formed HTTP/1.1 request"))
+        elif is_whole:
+            self._take_request(data, end)
+        elif data:
+            self._partial = data
+            if not known:
+                self._wait(self._traffic.limits.header_s, self._refuse_late)
+
+    def _parse(self, data: bytes) -> bool:
+        parser = self._parser
+        if parser is None:
+            self._headers = {}
+            self._has_head = False
+            parser = self._parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return True  # RFC 9110 7.8: an offer to change protocols may be ignored; the rest of the request is served as it is
+        except httptools.HttpParserError:
+            return data.startswith(b"PRI * HTTP/2.0\r\n")  # told apart by its version
+        return True
+
+    def _take_request(self, data: bytes, end: int) -> None:
+        """A head is whole: it ends at `end`."""
+        self._partial = b""
+        self._parser = None
+        try:
+            head, framing = self._judge(data[:end])
+        except TurnoutError as error:
+            self._refuse(error)
+            return
+        rest = data[end:]
+        length = framing.body_bytes
+        if 0 <= length <= len(rest):
+            self._run(head, framing, rest[:length], rest[length:])
+            return
+        if framing.awaits_continue and not rest:
+            self._transport.write(_CONTINUE)
+        limits = self._traffic.limits
+        self._request = (head, framing)
+        self._body = ChunkedBody(limits.body_bytes) if length == CHUNKED else SizedBody(length)
+        self._body_deadline = self._traffic.now + limits.body_s
+        self._wait(limits.body_gap_s, self._refuse_late)
+        self._take = self._take_body
+        if rest:
+            self._take_body(rest)
+
+    def _judge(self, block: bytes) -> tuple[RequestHead, Framing]:
+        method, target, version = read_request_line(block)
+        headers = self._headers
+        if self._repeated is not None or not self._has_head:
+            raise BadRequest("a header that may come once came twice")
+        host = headers.get(b"host")
+        if host is None or host != self._host:
+            check_host(host, version)
+            self._host = host
+        framing = judge_framing(version, headers, self._traffic.limits.body_bytes)
+        return make_head(method, target, headers, self._peer), framing
+
+    def _take_body(self, data: bytes) -> None:
+        try:
+            rest = self._body.feed(data)
+        except TurnoutError as error:
+            self._refuse(error)
+            return
+        if rest is None:
+            self.deadline = min(self._body_deadline, self._traffic.now + self._traffic.limits.body_gap_s)
+            return
+        head, framing = self._request
+        body = self._body.content()
+        del self._request, self._body
+        self._run(head, framing, body, rest)
+
+    def _run(self, head: RequestHead, framing: Framing, body: bytes, rest: bytes) -> None:
+        """Start the handler; until it has answered, what arrives is held."""
+        self.deadline = math.inf
+        self._take = self._hold
+        if rest:
+            self._hold(rest)
+        traffic = self._traffic
+        self._answer = Answer(self, traffic, framing.keeps_alive, head.method == b"HEAD", framing.is_http10)
+        self._answer.run(self._loop, traffic.handler, head, body)
+
+    def _hold(self, data: bytes) -> None:
+        self._held += data
+        if len(self._held) > self._traffic.limits.held_bytes and not self._is_reading_paused:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def _drop(self, data: bytes) -> None:
+        self._to_drop -= len(data)
+        if self._to_drop < 0:
+            self.cut()
+
+    def _resume_reading(self) -> None:
+        if self._is_reading_paused:
+            self._is_reading_paused = False
+            self._transport.resume_reading()
+
+    # Waiting and leaving.
+
+    def _wait(self, seconds: float, expire: Callable[[], None]) -> None:
+        self.deadline = self._traffic.now + seconds
+        self._expire = expire
+
+    def _await_request(self) -> None:
+        limits = self._traffic.limits
+        self._take = self._take_head
+        self._wait(limits.drain_silence_s if self._traffic.is_draining else limits.idle_s, self._close)
+
+    def _refuse_late(self) -> None:
+        self._refuse(RequestTimeout("the request took too long to arrive"))
+
+    def _refuse(self, error: TurnoutError) -> None:
+        """Say why, then close in a way that lets it arrive."""
+        self._traffic.refused[error.status] += 1
+        body = error.to_json()
+        self._transport.write(
+            b"%b%b%bcontent-length: %d\r\n%b\r\n%b"
+            % (status_line(error.status), self._traffic.date_line, join_lines(JSON_HEADERS), len(body), CLOSE, body)
+        )
+        self._linger()
+
+    def _linger(self) -> None:
+        """
+        Say goodbye, and read and drop what the client still sends: unread bytes would turn the close into a reset, which can overtake the answer.
+
+        Source: RFC 9112 9.6.
+        """
+        self._partial = self._held = b""
+        self._parser = None
+        self._take = self._drop
+        self._wait(self._traffic.limits.linger_s, self.cut)
+        self._resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _close(self) -> None:
+        self._take = self._drop
+        self._wait(self._traffic.limits.linger_s, self.cut)
+        self._transport.close()
+
+    def _abandon(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.cancel()
