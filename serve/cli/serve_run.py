@@ -20,6 +20,8 @@ ENVIRONMENT = {
 }
 """Set unless the user's environment says otherwise; Serve's switches are checked before."""
 
+STARTED_CLUSTER = Path("/tmp/ray/ray_current_cluster")  # noqa: S108  # where `ray start` names its cluster, for Ray to join
+
 _DASHBOARD = re.compile(r"View the dashboard at (\S+)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -102,11 +104,7 @@ def make_environment(environ: Mapping[str, str], temp_dir: Path) -> dict[str, st
     made = {**ENVIRONMENT, **environ}
     for name in ("RAY_SERVE_ENABLE_DIRECT_INGRESS", "RAY_SERVE_ENABLE_HA_PROXY"):
         made[name] = "0"  # also where it was set to nothing
-    if (
-        not environ.get("RAY_ADDRESS")
-        and "RAY_TMPDIR" not in environ
-        and not Path("/tmp/ray/ray_current_cluster").exists()
-    ):  # noqa: S108  # Ray's fixed place
+    if not environ.get("RAY_ADDRESS") and "RAY_TMPDIR" not in environ and not STARTED_CLUSTER.exists():
         made["RAY_TMPDIR"] = str(temp_dir)
     return made
 

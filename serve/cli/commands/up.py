@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 
 from turnout.serve.cli import starting
 from turnout.serve.cli.command import new_app
 from turnout.serve.cli.greeting import write_greeting
 from turnout.serve.cli.home import turnout_home
+from turnout.serve.cli.http import new_client
 from turnout.serve.cli.interrupts import Interrupts
 from turnout.serve.cli.running import place_of
 from turnout.serve.cli.screen import say
@@ -50,8 +50,8 @@ def up(
     with (
         Interrupts() as interrupts,
         place.hold() as lock,
-        httpx.Client(timeout=2.0, verify=False, trust_env=False) as client,
-    ):  # noqa: S501  # our own route, by address
+        new_client() as client,
+    ):
         launch = starting.Launch(
             site=site,
             place=place,
