@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from turnout.router.call import Call
 from turnout.router.execute.attempts import Attempt
@@ -52,7 +53,7 @@ class _Series:
         self.output_tokens = 0
 
 
-class Observer:
+class Observer(Collector):
     """
     Owns the numbers of one router replica; a collector for prometheus_client.
 

@@ -10,6 +10,7 @@ from turnout.models.usage import OpenAIUsage, Usage
 DONE = b"data: [DONE]\n\n"
 # An event that never ends would be buffered for ever; real ones stay far below.
 EVENT_BYTES = 4 * 1024 * 1024
+_NULL = msgspec.Raw(b"null")
 
 
 class _UnaryFacts(msgspec.Struct):
@@ -23,12 +24,11 @@ class _Choice(msgspec.Struct):
 class _ChunkFacts(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: OpenAIUsage | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = _NULL  # msgspec takes no `Raw | None`
 
 
 _unary = msgspec.json.Decoder(_UnaryFacts)
 _chunk = msgspec.json.Decoder(_ChunkFacts)
-_NULL = msgspec.Raw(b"null")
 
 
 class AnswerScan:
@@ -136,7 +136,7 @@ class AnswerScan:
             facts = _chunk.decode(payload)
         except msgspec.DecodeError:
             return True
-        if facts.error is not None and facts.error != _NULL:
+        if facts.error != _NULL:
             self.error = bytes(facts.error)
             return False
         if facts.choices and any(choice.finish_reason for choice in facts.choices):

@@ -1,0 +1,55 @@
+"""Renders one replica's numbers as Prometheus text, and merges the texts of the replicas on a node."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+
+class _Labelled(Collector):
+    """A collector whose samples all carry the replica's name."""
+
+    def __init__(self, inner: Collector, replica: str) -> None:
+        self._inner = inner
+        self._replica = replica
+
+    def collect(self) -> Iterable[Metric]:
+        """The same families, each sample with label `replica`."""
+        for family in self._inner.collect():
+            family.samples = [
+                sample._replace(labels={**sample.labels, "replica": self._replica}) for sample in family.samples
+            ]
+            yield family
+
+
+class _Merged(Collector):
+    def __init__(self, texts: Iterable[bytes]) -> None:
+        self._texts = texts
+
+    def collect(self) -> Iterable[Metric]:
+        """Each family once, with the samples of all texts."""
+        families: dict[str, Metric] = {}
+        for text in self._texts:
+            for family in text_string_to_metric_families(text.decode()):
+                families.setdefault(family.name, Metric(family.name, family.documentation, family.type)).samples.extend(
+                    family.samples
+                )
+        return families.values()
+
+
+def render(collector: Collector, replica: str) -> bytes:
+    """Prometheus text of one replica."""
+    return _text(_Labelled(collector, replica))
+
+
+def merge(texts: Iterable[bytes]) -> bytes:
+    """One text of several replicas' texts; a scraper refuses a family that stands twice."""
+    return _text(_Merged(texts))
+
+
+def _text(collector: Collector) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return generate_latest(registry)

@@ -1,0 +1,92 @@
+"""The route's table: what answers where, to whom, and that everything else is refused."""
+
+import json
+
+import pytest
+
+from tests.fakes import FakeOut, FakeUpstream, answers, head
+from tests.gateways import ANSWER, CHAT, LOCAL, STREAM, Rig, catalogue
+from turnout.serve.metrics import merge, render
+from turnout.serve.site import Site
+
+
+class FakeVitals:
+    def __init__(self, reason: str | None = None, is_draining: bool = False) -> None:
+        self._reason = reason
+        self._is_draining = is_draining
+
+    def why_not_ready(self) -> str | None:
+        return self._reason
+
+    def is_node_draining(self) -> bool:
+        return self._is_draining
+
+    async def metrics(self) -> bytes:
+        return b"# numbers\n"
+
+
+async def ask(site: Site, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> FakeOut:
+    out = FakeOut()
+    await site(head(path.encode(), method.encode(), **headers), body, out)
+    return out
+
+
+def site(vitals: FakeVitals | None = None, is_open: bool = True) -> Site:
+    rig = Rig(FakeUpstream(answers(ANSWER)), catalogue(LOCAL, is_open=is_open))
+    return Site(rig.gateway, vitals or FakeVitals())
+
+
+async def test_models_are_listed_and_shown_to_whoever_has_a_key() -> None:
+    listed = json.loads((await ask(site(), "/v1/models")).body)
+    assert [(model["id"], model["object"]) for model in listed["data"]] == [("m", "model")]
+    assert json.loads((await ask(site(), "/v1/models/m")).body)["id"] == "m"
+    assert (await ask(site(), "/v1/models/other")).status == 404
+    assert (await ask(site(is_open=False), "/v1/models")).status == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/chat/completions/", "/v1/../metrics", "/admin/status", "/internal/watch", "/v1/responses"]
+)
+async def test_paths_that_are_not_in_the_table_are_refused(path: str) -> None:
+    out = await ask(site(), path)
+    assert out.status == 404
+    assert set(json.loads(out.body)["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [("/v1/chat/completions", "GET"), ("/v1/models", "POST"), ("/metrics", "DELETE"), ("/v1/models/m", "PUT")],
+)
+async def test_the_wrong_method_names_the_right_one(path: str, method: str) -> None:
+    out = await ask(site(), path, method)
+    assert out.status == 405
+    assert json.loads(out.body)["error"]["message"].endswith(("use GET.", "use POST."))
+
+
+async def test_health_tells_live_from_ready_and_kubernetes_gets_its_word() -> None:
+    assert (await ask(site(FakeVitals("no config yet")), "/health/live")).status == 200
+    waiting = await ask(site(FakeVitals("no config yet")), "/health/ready")
+    assert (waiting.status, json.loads(waiting.body)["reason"]) == (503, "no config yet")
+    assert (await ask(site(), "/health/ready")).status == 200
+    assert (await ask(site(), "/-/healthz")).body == b"success"
+    assert (await ask(site(FakeVitals(is_draining=True)), "/-/healthz")).status == 503
+
+
+async def test_requests_for_models_go_down_the_line() -> None:
+    out = await ask(site(), "/v1/chat/completions", "POST", CHAT)
+    assert (out.status, out.body) == (200, ANSWER)
+
+
+async def test_metrics_of_two_replicas_merge_into_one_text_without_repeated_families() -> None:
+    rig = Rig(FakeUpstream(answers(ANSWER)))
+    await rig.post()
+    await rig.post()
+    await rig.post(STREAM.replace(b'"m"', b'"nobody"'))
+    text = merge([render(rig.observer, "r1"), render(rig.observer, "r2")]).decode()
+    labels = 'gen_ai_request_model="m",replica="%s",status="200",turnout_target="local"'
+    assert "turnout_requests_total{%s} 2.0" % (labels % "r1") in text
+    assert "turnout_requests_total{%s} 2.0" % (labels % "r2") in text
+    assert text.count("# TYPE turnout_requests_total counter") == 1
+    assert 'gen_ai_server_request_duration_seconds_bucket{gen_ai_request_model="m",le="+Inf"' in text
+    assert 'turnout_refused_total{replica="r1",status="404"} 1.0' in text
+    assert "hi" not in [word.strip('"') for word in text.split()], "no prompt in metrics"
