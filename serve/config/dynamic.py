@@ -56,7 +56,7 @@ class ProviderSettings(Settings):
         if self.placement == "deployment":
             if self.app is None:
                 raise ValueError("placement: deployment needs app, the name of the provider's Serve application")
-            misplaced = sorted(self.model_fields_set & RemoteSettings.model_fields.keys())
+            misplaced = sorted(name for name in RemoteSettings.model_fields if getattr(self, name))
             if misplaced:
                 raise ValueError(
                     f"with placement: deployment, {', '.join(misplaced)} belong in the args of application {self.app!r}"

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 PUSD_IN_USD = 10**12
 """Prices are integers of pico-USD a token, because published ones have fractions of a nano-USD: 0.0375 USD a million tokens is 37.5 nano-USD each."""
@@ -50,6 +50,11 @@ def _to_pusd(price: object) -> object:
     return int(amount)
 
 
+def _to_usd(price_pusd: int) -> str:
+    """What `_to_pusd` reads back: settings are also kept as JSON."""
+    return f"{Decimal(price_pusd) / PUSD_IN_USD:f}"
+
+
 AppName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 """A Serve application, provider or target: it stands in URLs and metric labels."""
 
@@ -65,5 +70,5 @@ Variables = Annotated[dict[str, str], AfterValidator(_check_environment)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 
-PricePusd = Annotated[int, BeforeValidator(_to_pusd), Field(ge=0, strict=True)]
+PricePusd = Annotated[int, BeforeValidator(_to_pusd), Field(ge=0, strict=True), PlainSerializer(_to_usd)]
 """Written as USD a token, exactly; kept as an integer of pico-USD a token."""

@@ -161,3 +161,10 @@ def test_the_fingerprint_is_of_the_meaning_not_of_the_order() -> None:
 
 def test_the_pools_to_follow_are_those_of_targets_and_of_providers_with_a_deployment() -> None:
     assert DynamicConfig.model_validate(SETTINGS).pools == {"pool", "far-app"}
+
+
+def test_settings_survive_being_kept_as_json() -> None:
+    config = DynamicConfig.model_validate(SETTINGS)
+    again = DynamicConfig.model_validate_json(config.model_dump_json())
+    assert again == config
+    assert again.fingerprint() == config.fingerprint()

@@ -1,0 +1,70 @@
+"""What routers and Control say to each other on `/internal/watch`; rows travel as `turnout.models.ledger.Journal`."""
+
+import msgspec
+
+from turnout.serve.config.overlay import Overlay
+
+POLL_S = 0.5
+"""Longest that Control holds a report back when there's no news."""
+
+LEASE_S = 1.0
+"""A router that hasn't reported for so long doesn't count any more: an admin change no longer waits for it."""
+
+
+class TargetReport(msgspec.Struct, frozen=True, array_like=True):
+    """
+    One target as one router sees it.
+
+    Attributes:
+        name: the target's.
+        state: in a word, such as `ready`, `drained`, `empty` (no endpoints) or `ejected` (none that works).
+        endpoints: addresses known.
+        in_flight: requests at it from this router.
+        waiting: requests in line for it.
+    """
+
+    name: str
+    state: str
+    endpoints: int
+    in_flight: int
+    waiting: int
+
+
+class RouterReport(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What a router says of itself, which renews its lease and acknowledges an overlay.
+
+    Attributes:
+        router: its replica's id.
+        node: where it runs.
+        have_version: version of the overlay it applies; -1 for none yet.
+        config: fingerprint of the settings it serves; "" if it has none that it could accept.
+        accepted: those settings as JSON: with the first report after each `reconfigure` that it accepted, and when Control asks; else None.
+        rejected: why it refused newer settings, or "".
+        in_flight: requests it's answering.
+        targets: all of its targets.
+    """
+
+    router: str
+    node: str
+    have_version: int
+    config: str
+    accepted: bytes | None
+    rejected: str
+    in_flight: int
+    targets: tuple[TargetReport, ...]
+
+
+class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What Control answers, at once when there's news and after `POLL_S` otherwise.
+
+    Attributes:
+        overlay: to be applied, or None if the router has it.
+        accepted: the settings that were last accepted, as JSON, for a router that has none; else None.
+        wants_config: Control holds no settings: send them as `accepted` with the next report.
+    """
+
+    overlay: Overlay | None
+    accepted: bytes | None
+    wants_config: bool

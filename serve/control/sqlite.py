@@ -1,0 +1,183 @@
+"""Keeps everything in one SQLite file: write-ahead log, every commit on disk before it's acknowledged."""
+
+import hashlib
+import sqlite3
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
+from turnout.serve.config.overlay import Overlay
+from turnout.serve.config.secret import ConfigError
+from turnout.serve.control.committer import Committer
+from turnout.serve.control.store import Accepted, AuditRow, LedgerRow
+
+APPLICATION_ID = 0x7475726E
+"""In the file's header (`turn`), so that another program's database isn't taken for ours."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE ledger (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        request_id TEXT NOT NULL, attempt INTEGER NOT NULL, at_ns INTEGER NOT NULL,
+        tenant TEXT NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL, target TEXT NOT NULL, endpoint TEXT NOT NULL,
+        status INTEGER NOT NULL, failure TEXT NOT NULL,
+        input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+        cache_read_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
+        usage_source TEXT NOT NULL, cost_nusd INTEGER, first_byte_us INTEGER, total_us INTEGER NOT NULL, is_stream INTEGER NOT NULL,
+        UNIQUE (request_id, attempt)
+    );
+    CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_ns INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL,
+        digest BLOB NOT NULL UNIQUE, prev_hash BLOB NOT NULL
+    );
+    CREATE TABLE document (name TEXT PRIMARY KEY, body BLOB NOT NULL);
+    """,
+)
+"""The n-th brings a file from schema version n to n + 1; never changed once released."""
+
+_ENTRY_FIELDS = LedgerEntry.__struct_fields__
+_EVENT_FIELDS = AuditEvent.__struct_fields__
+_INSERT_ENTRY = (
+    f"INSERT INTO ledger ({', '.join(_ENTRY_FIELDS)}) VALUES ({', '.join('?' * len(_ENTRY_FIELDS))}) "  # noqa: S608  our own names
+    "ON CONFLICT (request_id, attempt) DO NOTHING"
+)
+_SELECT_ENTRIES = f"SELECT seq, {', '.join(_ENTRY_FIELDS)} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+_SELECT_EVENTS = f"SELECT seq, prev_hash, {', '.join(_EVENT_FIELDS)} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+_GENESIS = bytes(32)
+
+
+class SqliteStore:
+    """A `ControlStore` in one file. `open` and `close` it on the loop that uses it; only one process may, see `lock.py`."""
+
+    def __init__(self, committer: Committer, path: Path) -> None:
+        self._committer = committer
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"SqliteStore({str(self.path)!r}, {self._committer!r})"
+
+    @classmethod
+    def open(cls, path: Path, linger_s: float = 0.002) -> Self:
+        """
+        Open the file, make it if it isn't there, and bring it to this version's schema.
+
+        Raises:
+            ConfigError: it's newer than this version, another program's, or no database.
+        """
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection, path)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise ConfigError(f"the store {str(path)!r} can't be used: {error}") from error
+        except ConfigError:
+            connection.close()
+            raise
+        return cls(Committer(connection, linger_s), path)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can still write."""
+        return self._committer.is_alive
+
+    async def close(self) -> None:
+        """Write what waits, and close the file."""
+        await self._committer.close()
+
+    async def append(self, journal: Journal) -> None:
+        """See `LedgerStore`."""
+        await self._committer.write(lambda connection: _append(connection, journal))
+
+    async def list_entries(self, after: int, limit: int) -> list[LedgerRow]:
+        """See `LedgerStore`."""
+        rows = await self._committer.read(
+            lambda connection: connection.execute(_SELECT_ENTRIES, (after, limit)).fetchall()
+        )
+        return [LedgerRow(seq, msgspec.convert(fields, LedgerEntry, strict=False)) for seq, *fields in rows]
+
+    async def list_events(self, after: int, limit: int) -> list[AuditRow]:
+        """See `LedgerStore`."""
+        rows = await self._committer.read(
+            lambda connection: connection.execute(_SELECT_EVENTS, (after, limit)).fetchall()
+        )
+        return [AuditRow(seq, AuditEvent(*fields), prev_hash) for seq, prev_hash, *fields in rows]
+
+    async def get_overlay(self) -> Overlay:
+        """See `SettingsStore`."""
+        body = await self._committer.read(lambda connection: _find_document(connection, "overlay"))
+        return Overlay() if body is None else msgspec.msgpack.decode(body, type=Overlay)
+
+    async def put_overlay(self, overlay: Overlay, event: AuditEvent) -> None:
+        """See `SettingsStore`."""
+        await self._committer.write(lambda connection: _put_document(connection, "overlay", overlay, event))
+
+    async def find_accepted(self) -> Accepted | None:
+        """See `SettingsStore`."""
+        body = await self._committer.read(lambda connection: _find_document(connection, "accepted"))
+        return None if body is None else msgspec.msgpack.decode(body, type=Accepted)
+
+    async def put_accepted(self, accepted: Accepted, event: AuditEvent) -> None:
+        """See `SettingsStore`."""
+        await self._committer.write(lambda connection: _put_document(connection, "accepted", accepted, event))
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the file to the newest schema in one transaction, or raise ConfigError and change nothing."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application_id != APPLICATION_ID:
+        raise ConfigError(f"{str(path)!r} is another program's database; choose another state_dir")
+    if version > len(MIGRATIONS):
+        raise ConfigError(
+            f"{str(path)!r} has schema version {version}, this version of Turnout knows {len(MIGRATIONS)}: "
+            "use the newer Turnout that wrote it, or another state_dir"
+        )
+    if version < len(MIGRATIONS):
+        steps = "".join(MIGRATIONS[version:])
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {steps} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;"
+        )
+
+
+def chain_hash(prev_hash: bytes, digest: bytes) -> bytes:
+    """What the next audit row has as its `prev_hash`."""
+    return hashlib.blake2b(prev_hash + digest, digest_size=32).digest()
+
+
+def digest_event(event: AuditEvent) -> bytes:
+    """32 bytes that stand for an event: the same one sent twice is kept once."""
+    return hashlib.blake2b(msgspec.msgpack.encode(event), digest_size=32).digest()
+
+
+def _append(connection: sqlite3.Connection, journal: Journal) -> None:
+    if journal.entries:
+        connection.executemany(_INSERT_ENTRY, [msgspec.structs.astuple(entry) for entry in journal.entries])
+    for event in journal.events:
+        _append_event(connection, event)
+
+
+def _append_event(connection: sqlite3.Connection, event: AuditEvent) -> None:
+    last = connection.execute("SELECT prev_hash, digest FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
+    row = (*msgspec.structs.astuple(event), digest_event(event), chain_hash(*last) if last else _GENESIS)
+    connection.execute(
+        "INSERT INTO audit (at_ns, actor, action, subject, detail, digest, prev_hash) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+        row,
+    )
+
+
+def _find_document(connection: sqlite3.Connection, name: str) -> bytes | None:
+    row = connection.execute("SELECT body FROM document WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def _put_document(connection: sqlite3.Connection, name: str, document: Overlay | Accepted, event: AuditEvent) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO document (name, body) VALUES (?, ?)", (name, msgspec.msgpack.encode(document))
+    )
+    _append_event(connection, event)
