@@ -6,16 +6,16 @@ from typing import Any
 import httpx
 import msgspec
 
+from turnout.serve.cli.outline import Outline
 from turnout.serve.cli.refusal import Refusal
-from turnout.serve.cli.site import Site
 from turnout.serve.config.secret import ConfigError, Secrets
 
 
 class AdminApi:
     """Asks and tells one cluster's Control."""
 
-    def __init__(self, site: Site, client: httpx.Client, environ: Mapping[str, str]) -> None:
-        self._site = site
+    def __init__(self, outline: Outline, client: httpx.Client, environ: Mapping[str, str]) -> None:
+        self._outline = outline
         self._client = client
         self._secrets = Secrets(environ, "this machine")
 
@@ -46,25 +46,25 @@ class AdminApi:
 
     def _send(self, method: str, path: str, body: object) -> Any:
         try:
-            key = self._secrets.read(self._site.admin_key)
+            key = self._secrets.read(self._outline.admin_key)
         except ConfigError as error:
             raise Refusal(
                 f"no admin key: {error}",
-                f"is {self._site.file.name} up on this machine? Control makes the key on its first start",
+                f"is {self._outline.file.name} up on this machine? Control makes the key on its first start",
             ) from error
-        url = self._site.admin_url + path
+        url = self._outline.admin_url + path
         try:
             answer = self._client.request(
                 method, url, json=body, headers={"authorization": f"Bearer {key}"}, timeout=10.0
             )
         except httpx.TransportError as error:
             raise Refusal(
-                f"Control doesn't answer at {self._site.admin_url}: {error}",
-                f"`turnout up {self._site.file.name}` starts it",
+                f"Control doesn't answer at {self._outline.admin_url}: {error}",
+                f"`turnout up {self._outline.file.name}` starts it",
             ) from error
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise Refusal(
-                f"Control at {self._site.admin_url} refuses the key in {self._site.admin_key}",
+                f"Control at {self._outline.admin_url} refuses the key in {self._outline.admin_key}",
                 "is another cluster on that port?",
             )
         if not answer.is_success:

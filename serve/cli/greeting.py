@@ -1,18 +1,18 @@
 """What is printed when a cluster is up: its address, a `curl` that works as it stands, the client's lines."""
 
-from turnout.serve.cli.site import PublicModel, Site
+from turnout.serve.cli.outline import Outline, PublicModel
 
 KEY_VARIABLE = "TURNOUT_KEY"
 
 
-def write_greeting(site: Site) -> list[str]:
+def write_greeting(outline: Outline) -> list[str]:
     """The lines; commands in them can be copied and run."""
-    lines = [f"Turnout answers at {site.url}/v1   models: {', '.join(model.name for model in site.models)}", ""]
-    if not site.is_open:
-        lines += [f"  export {KEY_VARIABLE}=…      # one of the keys in {site.keys}", ""]
-    model = _pick(site.models)
-    lines += [f"  {line}" for line in _write_curl(site, model)]
-    lines += ["", *(f"  {line}" for line in _write_python(site, model))]
+    lines = [f"Turnout answers at {outline.url}/v1   models: {', '.join(model.name for model in outline.models)}", ""]
+    if not outline.is_open:
+        lines += [f"  export {KEY_VARIABLE}=…      # one of the keys in {outline.keys}", ""]
+    model = _pick(outline.models)
+    lines += [f"  {line}" for line in _write_curl(outline, model)]
+    lines += ["", *(f"  {line}" for line in _write_python(outline, model))]
     return lines
 
 
@@ -20,11 +20,11 @@ def _pick(models: tuple[PublicModel, ...]) -> PublicModel:
     return next((model for model in models if "chat" in model.operations), models[0])
 
 
-def _write_curl(site: Site, model: PublicModel) -> list[str]:
-    insecure = "-k " if site.url.startswith("https:") else ""  # the certificate names a host, this is its address
-    key = "" if site.is_open else f' -H "Authorization: Bearer ${KEY_VARIABLE}"'
+def _write_curl(outline: Outline, model: PublicModel) -> list[str]:
+    insecure = "-k " if outline.url.startswith("https:") else ""  # the certificate names a host, this is its address
+    key = "" if outline.is_open else f' -H "Authorization: Bearer ${KEY_VARIABLE}"'
     path, body = _write_request(model)
-    return [f"curl {insecure}{site.url}{path} -H 'Content-Type: application/json'{key} \\", f"  -d '{body}'"]
+    return [f"curl {insecure}{outline.url}{path} -H 'Content-Type: application/json'{key} \\", f"  -d '{body}'"]
 
 
 def _write_request(model: PublicModel) -> tuple[str, str]:
@@ -38,10 +38,10 @@ def _write_request(model: PublicModel) -> tuple[str, str]:
     return "/v1/embeddings", f'{{"model": "{model.name}", "input": "The capital of France"}}'
 
 
-def _write_python(site: Site, model: PublicModel) -> list[str]:
-    key = '"none"' if site.is_open else f'os.environ["{KEY_VARIABLE}"]'
-    first = "from openai import OpenAI" if site.is_open else "import os; from openai import OpenAI"
-    client = f'client = OpenAI(base_url="{site.url}/v1", api_key={key})'
+def _write_python(outline: Outline, model: PublicModel) -> list[str]:
+    key = '"none"' if outline.is_open else f'os.environ["{KEY_VARIABLE}"]'
+    first = "from openai import OpenAI" if outline.is_open else "import os; from openai import OpenAI"
+    client = f'client = OpenAI(base_url="{outline.url}/v1", api_key={key})'
     if "chat" in model.operations:
         call = f'client.chat.completions.create(model="{model.name}", messages=[{{"role": "user", "content": "Hello"}}]).choices[0].message.content'
     elif "completions" in model.operations:

@@ -11,12 +11,12 @@ import httpx
 from turnout.serve.cli import serve_run
 from turnout.serve.cli.admin_api import AdminApi
 from turnout.serve.cli.causes import explain, last_line
+from turnout.serve.cli.outline import Outline
 from turnout.serve.cli.refusal import ExitCode, Refusal
 from turnout.serve.cli.running import Place, Record
 from turnout.serve.cli.screen import Progress, say
 from turnout.serve.cli.serve_api import Application, ServeApi, find_token
 from turnout.serve.cli.serve_run import ServeRun
-from turnout.serve.cli.site import Site
 from turnout.serve.cli.stages import describe_start, find_failure
 from turnout.serve.cli.stopping import Clockwork, Drain, stop
 
@@ -27,7 +27,7 @@ class Launch:
     Everything that a start needs.
 
     Attributes:
-        site: what is started.
+        outline: what is started.
         place: where it can be found again.
         command: `serve run FILE`.
         environ: of that command.
@@ -36,7 +36,7 @@ class Launch:
         clock: time and ctrl-C.
     """
 
-    site: Site
+    outline: Outline
     place: Place
     command: Sequence[str]
     environ: Mapping[str, str]
@@ -63,14 +63,14 @@ class Launch:
 
     def _check_port(self) -> None:
         """Another program's answer must not be taken for ours."""
-        url = httpx.URL(self.site.url)
+        url = httpx.URL(self.outline.url)
         try:
             socket.create_connection((url.host, url.port or 443), timeout=1.0).close()
         except OSError:
             return
         raise Refusal(
-            f"something listens at {self.site.url} already",
-            f"another cluster? change the router's port in {self.site.file.name}",
+            f"something listens at {self.outline.url} already",
+            f"another cluster? change the router's port in {self.outline.file.name}",
         )
 
 
@@ -83,24 +83,24 @@ class Cluster:
         self._api: ServeApi | None = None
 
     def __repr__(self) -> str:
-        return f"Cluster({self._launch.site.file}, {self._process!r})"
+        return f"Cluster({self._launch.outline.file}, {self._process!r})"
 
     def remember(self) -> None:
         """Write down where the cluster is, for `turnout down` and the others."""
         dashboard = self._api.url if self._api else ""
-        self._launch.place.write(Record(str(self._launch.site.file), self._process.pid, dashboard, time.time()))
+        self._launch.place.write(Record(str(self._launch.outline.file), self._process.pid, dashboard, time.time()))
 
     def wait_until_ready(self, wait_s: float) -> Refusal | None:
         """Show the progress until the route answers (None), or until it won't: why."""
         launch, began_at = self._launch, self._launch.clock.now()
-        expected = (*launch.site.pools, "control", launch.site.router)
+        expected = (*launch.outline.pools, "control", launch.outline.router)
         with Progress() as progress:
             while True:
                 applications = self._read_applications()
                 is_ready = self._is_ready(applications)
                 elapsed_s = launch.clock.now() - began_at
                 rows = describe_start(
-                    expected, applications, has_ray=self._api is not None, is_ready=is_ready, url=launch.site.url
+                    expected, applications, has_ray=self._api is not None, is_ready=is_ready, url=launch.outline.url
                 )
                 progress.show(rows, elapsed_s)
                 if is_ready:
@@ -133,8 +133,8 @@ class Cluster:
 
     def stop(self) -> bool:
         """Let requests finish and end the cluster; False if they were cut."""
-        admin = AdminApi(self._launch.site, self._launch.client, self._launch.environ)
-        drain = Drain(self._api, self._launch.site.router, self._launch.site.drain_s, admin.try_count_in_flight)
+        admin = AdminApi(self._launch.outline, self._launch.client, self._launch.environ)
+        drain = Drain(self._api, self._launch.outline.router, self._launch.outline.drain_s, admin.try_count_in_flight)
         with Progress() as progress:
             return stop(self._process, drain, self._launch.clock, progress)
 
@@ -152,7 +152,7 @@ class Cluster:
         if any(application.status != "RUNNING" for application in (applications or {}).values()):
             return False
         try:
-            return self._launch.client.get(f"{self._launch.site.url}/health/ready").status_code == httpx.codes.OK
+            return self._launch.client.get(f"{self._launch.outline.url}/health/ready").status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 

@@ -15,10 +15,10 @@ from turnout.serve.cli.command import new_app
 from turnout.serve.cli.conversation import Message, Route
 from turnout.serve.cli.home import turnout_home
 from turnout.serve.cli.http import new_client
+from turnout.serve.cli.outline import Outline, get_outline
 from turnout.serve.cli.refusal import ExitCode, Refusal
 from turnout.serve.cli.running import find_all
 from turnout.serve.cli.screen import say, warn, write
-from turnout.serve.cli.site import Site, get_site
 
 with contextlib.suppress(ImportError):
     import readline  # noqa: F401  # gives input() a history and line editing
@@ -77,11 +77,11 @@ def chat(
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Longest answer.")] = None,
 ) -> None:
     """Talk to a model through the gateway."""
-    site = None if url else _find_site()
-    address = url or (site.url if site else "http://127.0.0.1:8000")
+    outline = None if url else _find_outline()
+    address = url or (outline.url if outline else "http://127.0.0.1:8000")
     with new_client(timeout_s=120.0) as client:
         route = Route(address.rstrip("/").removesuffix("/v1"), key, client, time.monotonic)
-        talk = Talk(route, model or _pick_model(route, site), max_tokens, system)
+        talk = Talk(route, model or _pick_model(route, outline), max_tokens, system)
         talk.reset()
         if prompt or not sys.stdin.isatty():
             talk.say(" ".join(prompt) if prompt else sys.stdin.read())
@@ -89,14 +89,14 @@ def chat(
             _converse(talk)
 
 
-def _find_site() -> Site | None:
+def _find_outline() -> Outline | None:
     found = find_all(turnout_home(os.environ))
-    return get_site(Path(found[0][1].file), {}) if len(found) == 1 else None
+    return get_outline(Path(found[0][1].file), {}) if len(found) == 1 else None
 
 
-def _pick_model(route: Route, site: Site | None) -> str:
+def _pick_model(route: Route, outline: Outline | None) -> str:
     known = route.list_models()
-    able = {model.name for model in site.models if "chat" in model.operations} if site else set(known)
+    able = {model.name for model in outline.models if "chat" in model.operations} if outline else set(known)
     chosen = next((name for name in known if name in able), None)
     if chosen is None:
         raise Refusal(f"{route.url} has no model that can chat", "", ExitCode.FAILED)

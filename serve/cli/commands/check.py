@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from turnout.serve.cli.command import new_app
+from turnout.serve.cli.outline import write_problem
 from turnout.serve.cli.refusal import ExitCode
 from turnout.serve.cli.screen import say
-from turnout.serve.cli.site import write_problem
 from turnout.serve.config.check import check_file
 
 app = new_app()

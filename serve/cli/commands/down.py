@@ -14,11 +14,11 @@ from turnout.serve.cli.command import new_app
 from turnout.serve.cli.home import turnout_home
 from turnout.serve.cli.http import new_client
 from turnout.serve.cli.interrupts import Interrupts
+from turnout.serve.cli.outline import get_outline
 from turnout.serve.cli.refusal import ExitCode, Refusal
 from turnout.serve.cli.running import Place, get_one
 from turnout.serve.cli.screen import Progress
 from turnout.serve.cli.serve_api import ServeApi, find_token
-from turnout.serve.cli.site import get_site
 from turnout.serve.cli.stopping import Clockwork, Drain, stop
 
 app = new_app()
@@ -59,9 +59,9 @@ def down(
     """Stop what `turnout up` started on this machine, letting streams finish."""
     place, record = get_one(turnout_home(os.environ), file)
     with Interrupts() as interrupts, new_client() as client, Progress() as progress:
-        site = get_site(Path(record.file), {})
+        outline = get_outline(Path(record.file), {})
         api = ServeApi(record.dashboard, find_token(os.environ, Path.home()), client) if record.dashboard else None
-        drain = Drain(api, site.router, site.drain_s, AdminApi(site, client, os.environ).try_count_in_flight)
+        drain = Drain(api, outline.router, outline.drain_s, AdminApi(outline, client, os.environ).try_count_in_flight)
         clock = Clockwork(time.monotonic, time.sleep, lambda: interrupts.count)
         if not stop(HeldProcess(place, record.serve_pid), drain, clock, progress):
             raise Refusal("requests in flight were cut", "", ExitCode.INTERRUPTED)

@@ -13,10 +13,10 @@ from turnout.serve.cli.greeting import write_greeting
 from turnout.serve.cli.home import turnout_home
 from turnout.serve.cli.http import new_client
 from turnout.serve.cli.interrupts import Interrupts
+from turnout.serve.cli.outline import get_outline
 from turnout.serve.cli.running import place_of
 from turnout.serve.cli.screen import say
 from turnout.serve.cli.serve_run import make_environment, ray_folder, serve_command
-from turnout.serve.cli.site import get_site
 from turnout.serve.cli.stopping import Clockwork
 
 app = new_app()
@@ -45,17 +45,17 @@ def up(
     ] = False,
 ) -> None:
     """Start the cluster that a file describes, and stay until ctrl-C."""
-    site = get_site(file, os.environ)
-    place = place_of(turnout_home(os.environ), site.file)
+    outline = get_outline(file, os.environ)
+    place = place_of(turnout_home(os.environ), outline.file)
     with (
         Interrupts() as interrupts,
         place.hold() as lock,
         new_client() as client,
     ):
         launch = starting.Launch(
-            site=site,
+            outline=outline,
             place=place,
-            command=serve_command(site.file),
+            command=serve_command(outline.file),
             environ=make_environment(os.environ, ray_folder()),
             lock=lock,
             client=client,
@@ -63,7 +63,7 @@ def up(
         )
         say(f"starting {file}; what Ray and the models say is in {place.log}")
         cluster = launch.start(wait_s)
-        for line in write_greeting(site):
+        for line in write_greeting(outline):
             say(line)
         if detach:
             say(f"\nin the background; `turnout down {file}` stops it")

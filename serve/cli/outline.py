@@ -23,7 +23,7 @@ class PublicModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Outline:
     """
     One cluster, as seen from the machine that runs it.
 
@@ -54,7 +54,7 @@ class Site:
     state_dir: Path
 
 
-def get_site(path: Path, environ: Mapping[str, str]) -> Site:
+def get_outline(path: Path, environ: Mapping[str, str]) -> Outline:
     """
     What the file at `path` describes.
 
@@ -75,11 +75,11 @@ def write_problem(problem: Problem) -> str:
     return f"{where}: {problem.message}{hint}" if where else f"{problem.message}{hint}"
 
 
-def _describe(path: Path, cluster: ClusterFile) -> Site:
+def _describe(path: Path, cluster: ClusterFile) -> Outline:
     router = next(app for app in cluster.applications if isinstance(app, RouterApplication))
     control = next(app for app in cluster.applications if isinstance(app, ControlApplication))
     auth = router.user_config.auth
-    return Site(
+    return Outline(
         file=path,
         url=_write_url(router.args),
         router=router.name,
