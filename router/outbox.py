@@ -123,11 +123,11 @@ class Outbox:
             try:
                 await self._post.post_journal(Journal(entries, events))
             except TurnoutError as error:
-                _log.warning(
-                    "Control didn't take a batch of rows; they are kept",
-                    extra={"waiting": self.waiting, "error": str(error)},
-                )
-                return False
+                if error.is_retryable:
+                    _log.warning("Control didn't take %d rows, which are kept: %s", self.waiting, error)
+                    return False
+                self.dropped += len(entries) + len(events)
+                _log.error("Control will never take %d rows, which are dropped: %s", len(entries) + len(events), error)
             self._forget(entries, events)
         return True
 

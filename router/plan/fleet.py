@@ -74,6 +74,11 @@ class Fleet:
         return f"<Fleet {len(self._known)} endpoints, {len(self._by_model)} models, config {self._catalogue.version!r}>"
 
     @property
+    def catalogue(self) -> Catalogue:
+        """The config in force."""
+        return self._catalogue
+
+    @property
     def pools(self) -> set[str]:
         """The pools that the catalogue names; discovery has to follow these."""
         return {t.pool for route in self._catalogue.models.values() for t in route.targets if t.pool is not None}
@@ -88,6 +93,12 @@ class Fleet:
         """Take a pool's present endpoints, as discovery lists them."""
         self._pools[pool] = tuple(endpoints)
         self._rebuild()
+
+    def set_loads(self, pool: str, loads: Mapping[str, Load]) -> None:
+        """Take what a pool's engines said of their load, by endpoint id."""
+        for candidate in self._known.values():
+            if candidate.target.pool == pool:
+                candidate.load = loads.get(candidate.endpoint.id, candidate.load)
 
     def candidates(self, model: str) -> Sequence[Candidate]:
         """Every endpoint that may answer for `model`, in the catalogue's order; drained targets and those of weight 0 are left out."""

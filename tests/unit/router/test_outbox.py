@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.fakes import FakePost
-from turnout.models.errors import UpstreamFailed
+from turnout.models.errors import BadRequest, UpstreamFailed
 from turnout.models.ledger import AuditEvent, LedgerEntry
 from turnout.router.outbox import Outbox
 
@@ -35,6 +35,17 @@ async def test_a_batch_that_control_did_not_take_is_sent_again() -> None:
     await asyncio.wait_for(post.posted.wait(), 5)
     assert await outbox.drain(5) == 0
     assert [len(journal.entries) for journal in post.journals] == [1]
+
+
+async def test_a_batch_that_control_will_never_take_does_not_hold_up_the_next() -> None:
+    post = FakePost(BadRequest("not understood"))
+    outbox = Outbox(post, batch=1, period_s=0.005)
+    outbox.start()
+    outbox.put_entry(row(1))
+    outbox.put_entry(row(2))
+    assert await outbox.drain(5) == 0
+    assert outbox.dropped == 1
+    assert [entry.request_id for journal in post.journals for entry in journal.entries] == ["r2"]
 
 
 async def test_when_control_is_away_for_too_long_the_oldest_rows_go_and_are_counted() -> None:

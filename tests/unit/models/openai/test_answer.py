@@ -1,5 +1,6 @@
 """What is noted of an answer as it passes, and what of it doesn't pass."""
 
+import itertools
 import json
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_client_that_asked_for_usage_gets_every_byte() -> None:
 @given(st.lists(st.integers(1, len(WHOLE) - 1), max_size=12))
 def test_nothing_depends_on_where_the_network_cuts(cuts: list[int]) -> None:
     edges = [0, *sorted(set(cuts)), len(WHOLE)]
-    answer, out = scan(*[WHOLE[a:b] for a, b in zip(edges, edges[1:], strict=False)])
+    answer, out = scan(*[WHOLE[a:b] for a, b in itertools.pairwise(edges)])
     assert (out.body, answer.usage, answer.is_complete) == (scan(WHOLE)[1].body, Usage(9, 4, 8, 2), True)
 
 
@@ -54,7 +55,7 @@ def test_nothing_depends_on_where_the_network_cuts(cuts: list[int]) -> None:
 def test_crlf_framing_is_cut_anywhere_too(cuts: list[int]) -> None:
     whole = WHOLE.replace(b"\n", b"\r\n")
     edges = [0, *sorted({cut for cut in cuts if cut < len(whole)}), len(whole)]
-    answer, out = scan(*[whole[a:b] for a, b in zip(edges, edges[1:], strict=False)])
+    answer, out = scan(*[whole[a:b] for a, b in itertools.pairwise(edges)])
     assert out.body == (TEXT + COMMENT + TEXT + FINISH).replace(b"\n", b"\r\n") + DONE
     assert (answer.usage, answer.is_complete) == (Usage(9, 4, 8, 2), True)
 

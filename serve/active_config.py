@@ -1,0 +1,91 @@
+"""Which config a router serves by: the last file accepted, under the last overlay from Control."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from turnout.router.catalogue import Catalogue
+from turnout.serve.config.compile import compile_catalogue, version_of
+from turnout.serve.config.dynamic import DynamicConfig
+from turnout.serve.config.overlay import Overlay
+from turnout.serve.config.problem import explain_errors
+from turnout.serve.config.secret import ConfigError, Secrets
+
+_log = logging.getLogger("turnout.config")
+
+
+class ActiveConfig:
+    """
+    Owner of a router's dynamic config; never raises for a bad one.
+
+    A bad config is refused and remembered in `rejected`, and the one before stays: Ray would stop a replica whose `reconfigure` raises.
+
+    Attributes:
+        accepted: the settings in force, or None before the first good ones.
+        overlay: Control's changes in force.
+        overlay_version: the version of those, or -1 before the first have come.
+        rejected: why the last offer was refused, or None if it's in force.
+    """
+
+    def __init__(
+        self, bind_host: str, secrets: Secrets, created_at_s: int, install: Callable[[Catalogue], None]
+    ) -> None:
+        self._bind_host = bind_host
+        self._secrets = secrets
+        self._created_at_s = created_at_s
+        self._install = install
+        self.accepted: DynamicConfig | None = None
+        self.overlay = Overlay()
+        self.overlay_version = -1
+        self.rejected: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<ActiveConfig {self.version or 'none'}{' rejected the last offer' if self.rejected else ''}>"
+
+    @property
+    def version(self) -> str:
+        """The version in force, or "" for none."""
+        return version_of(self.accepted, self.overlay) if self.accepted is not None else ""
+
+    def offer(self, user_config: dict[str, Any]) -> bool:
+        """Take new settings from the cluster file, if they are good; whether they were."""
+        try:
+            config = DynamicConfig.model_validate(user_config)
+        except ValidationError as error:
+            problems = explain_errors(error.errors(), DynamicConfig)
+            return self._reject("; ".join(str(problem) for _, problem in problems))
+        return self._try(config, self.overlay)
+
+    def adopt(self, config: DynamicConfig) -> None:
+        """Take the settings that the other routers serve by, while there are no good ones of our own."""
+        rejected = self.rejected
+        if self.accepted is None and self._try(config, self.overlay):
+            self.rejected = rejected  # what the file says is still wrong
+
+    def set_overlay(self, overlay: Overlay) -> None:
+        """Take Control's changes; before there are settings they are kept for them."""
+        rejected = self.rejected
+        if self.accepted is None:
+            self.overlay = overlay
+        elif not self._try(self.accepted, overlay):
+            return
+        self.overlay_version = overlay.version
+        self.rejected = rejected  # what the file says is still wrong
+
+    def _try(self, config: DynamicConfig, overlay: Overlay) -> bool:
+        version = version_of(config, overlay)
+        try:
+            catalogue = compile_catalogue(config, overlay, version, self._bind_host, self._secrets, self._created_at_s)
+        except ConfigError as error:
+            return self._reject(str(error))
+        self.accepted, self.overlay, self.rejected = config, overlay, None
+        self._install(catalogue)
+        _log.info("config in force", extra={"version": version})
+        return True
+
+    def _reject(self, reason: str) -> bool:
+        self.rejected = reason
+        _log.error("config refused, the one before stays: %s", reason)
+        return False

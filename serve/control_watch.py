@@ -1,0 +1,113 @@
+"""Keeps a router and Control in step: reports what the router does, takes what an administrator changed."""
+
+import asyncio
+import logging
+
+from pydantic import ValidationError
+
+from turnout.models.errors import TurnoutError
+from turnout.router.execute.slots import Slots
+from turnout.router.observe import Observer
+from turnout.router.plan.fleet import Candidate, Fleet
+from turnout.serve.active_config import ActiveConfig
+from turnout.serve.config.dynamic import DynamicConfig
+from turnout.serve.control.client import ControlLink
+from turnout.serve.control.report import TargetStatus, WatchAnswer, WatchReport
+
+RETRY_S = 0.2
+_log = logging.getLogger("turnout.control_watch")
+
+
+class ControlWatch:
+    """One per router replica; `run` goes on until it's cancelled, and Control's absence changes nothing for callers."""
+
+    def __init__(
+        self,
+        router: str,
+        node: str,
+        link: ControlLink,
+        config: ActiveConfig,
+        fleet: Fleet,
+        slots: Slots,
+        observer: Observer,
+    ) -> None:
+        self._router = router
+        self._node = node
+        self._link = link
+        self._config = config
+        self._fleet = fleet
+        self._slots = slots
+        self._observer = observer
+        self._wants_config = True
+        self._told_version: str | None = None
+
+    async def run(self) -> None:
+        """Report and listen, for ever; each report renews this router's lease."""
+        while True:
+            report = self.report()
+            try:
+                answer = await self._link.watch(report)
+            except TurnoutError as error:
+                _log.debug("Control can't be reached: %s", error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            if report.accepted is not None:
+                self._told_version = report.config
+            self.take(answer)
+
+    def report(self) -> WatchReport:
+        """What this router does now. Its settings go along when Control asks for them or hasn't seen these."""
+        config = self._config
+        fingerprint = config.accepted.fingerprint() if config.accepted is not None else ""
+        tells = config.accepted is not None and (self._wants_config or fingerprint != self._told_version)
+        return WatchReport(
+            router=self._router,
+            node=self._node,
+            have_version=config.overlay_version,
+            config=fingerprint,
+            accepted=config.accepted.model_dump_json().encode() if config.accepted is not None and tells else None,
+            rejected=config.rejected or "",
+            in_flight=self._observer.in_flight,
+            targets=self._targets(),
+        )
+
+    def take(self, answer: WatchAnswer) -> None:
+        """Apply an overlay; take over the others' settings if there are none here."""
+        self._wants_config = answer.wants_config
+        if answer.accepted is not None and self._config.accepted is None:
+            try:
+                self._config.adopt(DynamicConfig.model_validate_json(answer.accepted))
+            except ValidationError as error:
+                _log.error("the settings that Control keeps can't be used here: %s", error)
+        if answer.overlay is not None:
+            self._config.set_overlay(answer.overlay)
+
+    def _targets(self) -> tuple[TargetStatus, ...]:
+        by_target: dict[str, list[Candidate]] = {}
+        for (name, _), candidate in self._fleet.all_candidates().items():
+            by_target.setdefault(name, []).append(candidate)
+        waiting = self._slots.waiting()
+        catalogue = self._fleet.catalogue
+        lines: dict[str, int] = {}
+        for route in catalogue.models.values():
+            for target in route.targets:
+                lines[target.name] = lines.get(target.name, 0) + waiting.get(route.name, 0)
+        now = asyncio.get_running_loop().time()
+        return tuple(
+            TargetStatus(
+                name=name,
+                state=_state(by_target.get(name, []), name in catalogue.drained, now),
+                endpoints=len(by_target.get(name, [])),
+                in_flight=sum(candidate.in_flight for candidate in by_target.get(name, [])),
+                waiting=count,
+            )
+            for name, count in lines.items()
+        )
+
+
+def _state(candidates: list[Candidate], is_drained: bool, now: float) -> str:
+    if is_drained:
+        return "drained"
+    if not candidates:
+        return "empty"
+    return "ejected" if all(candidate.ejected_until > now for candidate in candidates) else "ready"

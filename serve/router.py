@@ -1,0 +1,171 @@
+"""The Router deployment: a listener, the request line behind it, and what keeps both up to date."""
+
+import asyncio
+import itertools
+import json
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ray
+from ray import serve
+
+from turnout.models.http.upstream import HttpUpstream
+from turnout.models.ledger import AuditEvent
+from turnout.models.providers.openai_compatible import OpenAICompatible
+from turnout.models.target import Endpoint, Load
+from turnout.router.account import Account
+from turnout.router.catalogue import Catalogue
+from turnout.router.execute.attempts import Attempts
+from turnout.router.execute.slots import Slots
+from turnout.router.gateway import Gateway
+from turnout.router.observe import Observer
+from turnout.router.outbox import Outbox
+from turnout.router.plan.fleet import Fleet
+from turnout.router.plan.power_of_two import power_of_two
+from turnout.router.stages import OffCache, OffGuard, OffShape
+from turnout.serve.active_config import ActiveConfig
+from turnout.serve.config.arguments import RouterArgs
+from turnout.serve.config.secret import Secrets
+from turnout.serve.control.client import ControlLink
+from turnout.serve.control_watch import ControlWatch
+from turnout.serve.discovery import Discovery
+from turnout.serve.edge.config import EdgeConfig, ShareConfig
+from turnout.serve.edge.edge import Edge
+from turnout.serve.metrics import merge, render
+from turnout.serve.scaling import IN_FLIGHT
+from turnout.serve.site import Site
+
+# What is left of a drain after the last request, for rows on their way to Control.
+OUTBOX_DRAIN_S = 5.0
+
+
+class Router:
+    """
+    One replica of the route. Serve constructs, checks, reconfigures and stops it; no request comes through Serve.
+
+    It's RUNNING once its listener accepts; `/health/ready` says 200 once it has a config and every model has somewhere to go.
+    """
+
+    async def __init__(self, args: RouterArgs) -> None:
+        loop = asyncio.get_running_loop()
+        context = ray.get_runtime_context()
+        self._args = args
+        self._name = serve.get_replica_context().replica_id.unique_id
+        self._upstream = HttpUpstream()
+        self._link = ControlLink(self._upstream)
+        self._outbox = Outbox(self._link)
+        self._fleet = Fleet()
+        self._slots = Slots()
+        self._observer = Observer(self._fleet)
+        self._gateway = self._make_gateway()
+        self._config = ActiveConfig(
+            args.host, Secrets(os.environ, context.get_node_id()), int(time.time()), self._install
+        )
+        self._discovery = Discovery(self._set_endpoints, self._set_loads)
+        self._discovery.follow({args.control})
+        self._edge = Edge(Site(self._gateway, self), self._edge_config(context.gcs_address))
+        await self._edge.start()
+        self._outbox.start()
+        watch = ControlWatch(
+            self._name, context.get_node_id(), self._link, self._config, self._fleet, self._slots, self._observer
+        )
+        self._watch = loop.create_task(watch.run(), name="watch control")
+
+    def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take the file's dynamic settings; a bad one is refused and reported, and the last good one stays."""
+        if not self._config.offer(dict(user_config)):
+            self._observer.config_rejected += 1
+            detail = json.dumps({"reason": self._config.rejected})
+            self._outbox.put_event(AuditEvent(time.time_ns(), self._name, "config.reject", "user_config", detail))
+
+    async def check_health(self) -> None:
+        """Raises RuntimeError when the replica should be replaced."""
+        if not (self._edge.is_listening or self._edge.is_draining):
+            raise RuntimeError("the listener is gone")
+        if self._watch.done() or not self._discovery.is_running:
+            raise RuntimeError("a background task has ended")
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """For the scaling policy: requests being answered."""
+        return {IN_FLIGHT: float(self._edge.in_flight)}
+
+    async def __del__(self) -> None:
+        """Drain; Serve awaits this once when it stops the replica."""
+        notice_s = 0.0 if self._edge.host.startswith("127.") else self._args.drain_notice_s
+        await self._edge.drain(self._args.drain_s, notice_s)
+        await self._outbox.drain(OUTBOX_DRAIN_S)
+        self._watch.cancel()
+        await self._discovery.close()
+        await self._upstream.close()
+
+    def why_not_ready(self) -> str | None:
+        """None when every model of the config has an endpoint; else what is missing."""
+        if self._config.accepted is None:
+            return self._config.rejected or "no config yet"
+        waiting = [name for name in self._gateway.catalogue.models if not self._fleet.candidates(name)]
+        return f"no running target for {', '.join(sorted(waiting))}" if waiting else None
+
+    def is_node_draining(self) -> bool:
+        """Whether this replica is stopping and none other on the node takes its place."""
+        return self._edge.is_draining and not self._edge.has_siblings
+
+    async def metrics(self) -> bytes:
+        """Prometheus text of this replica and its siblings on the node; a sibling that doesn't answer in 200 ms is left out."""
+        return merge([self._own_metrics(), *await self._edge.ask_siblings("metrics", timeout_s=0.2)])
+
+    def _make_gateway(self) -> Gateway:
+        attempts = Attempts(
+            fleet=self._fleet,
+            strategy=power_of_two(random.Random()),
+            slots=self._slots,
+            upstream=self._upstream,
+            providers={"openai_compatible": OpenAICompatible()},
+            account=Account(self._outbox, time.monotonic),
+            now=time.monotonic,
+        )
+        return Gateway(
+            Catalogue(version="", models={}, fixed_endpoints={}),
+            guard=OffGuard(),
+            shape=OffShape(),
+            cache=OffCache(),
+            attempts=attempts,
+            observer=self._observer,
+            now=time.monotonic,
+            wall_ns=time.time_ns,
+            new_id=request_ids(secrets.token_hex(8)),
+        )
+
+    def _edge_config(self, cluster: str) -> EdgeConfig:
+        args = self._args
+        share = ShareConfig(cluster.replace(":", "-"), {"metrics": self._own_metrics})
+        return EdgeConfig(
+            args.host, args.port, args.limits.to_limits(), args.tls.to_files() if args.tls else None, share
+        )
+
+    def _own_metrics(self) -> bytes:
+        return render(self._observer, self._name)
+
+    def _install(self, catalogue: Catalogue) -> None:
+        self._gateway.catalogue = catalogue
+        self._fleet.set_catalogue(catalogue)
+        self._slots.keep_only(set(catalogue.models))
+        self._discovery.follow(self._fleet.pools | {self._args.control})
+
+    def _set_endpoints(self, pool: str, endpoints: tuple[Endpoint, ...]) -> None:
+        if pool == self._args.control:
+            self._link.set_endpoint(endpoints[0] if endpoints else None)
+        else:
+            self._fleet.set_pool(pool, endpoints)
+
+    def _set_loads(self, pool: str, loads: Mapping[str, Load]) -> None:
+        self._fleet.set_loads(pool, loads)
+
+
+def request_ids(prefix: str) -> Callable[[], str]:
+    """Ids that are unique in a cluster: a random prefix for the process, and a count."""
+    count = itertools.count(1).__next__
+    return lambda: f"req-{prefix}-{count():x}"
