@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections import deque
 from dataclasses import dataclass
 
 from turnout.models.http.connection import Connection
@@ -36,7 +37,7 @@ class NotConnectedError(Exception):
 class Pool:
     """Owns every connection to one address; idle ones are used last in, first out, so that surplus ones grow old and are closed."""
 
-    __slots__ = ("_connections", "_host", "_idle", "_limits", "_loop", "_port", "_tls", "slots")
+    __slots__ = ("_connections", "_host", "_idle", "_limits", "_loop", "_port", "_tls", "_waiting")
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, limits: PoolLimits) -> None:
         self._host = host
@@ -46,8 +47,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
-        # A slot is a request's: as an idle connection is always taken before a new one is opened, there are never more connections than slots.
-        self.slots = asyncio.Semaphore(limits.connections)
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
 
     def __repr__(self) -> str:
         return f"Pool({self._host}:{self._port}, {len(self._connections)} connections, {len(self._idle)} idle)"
@@ -67,45 +67,45 @@ class Pool:
 
     async def open(self, limits: Limits) -> Connection:
         """
-        Open a connection, TLS included, within `connect_s` and before `total_at`.
+        Open a connection, TLS included, or wait for one where there are as many as may be; within `connect_s` and before `total_at`.
 
         Raises:
             NotConnectedError: it didn't come about.
         """
-        connection = Connection(self, self._loop.time)
-        self._connections.add(connection)
+        connect_by = min(self._loop.time() + limits.connect_s, limits.total_at)
         try:
-            async with asyncio.timeout_at(connect_by(self._loop.time(), limits)):
-                await self._loop.create_connection(
-                    lambda: connection,
-                    self._host,
-                    self._port,
-                    ssl=self._tls,
-                    server_hostname=self._host if self._tls else None,
-                )
+            async with asyncio.timeout_at(connect_by):
+                while len(self._connections) >= self._limits.connections:
+                    freed = await self._wait_for_one()
+                    if freed is not None and freed.is_usable:
+                        return freed
+                connection = await self._connect()
         except TimeoutError:
-            connection.abort()
-            raise late_to_connect(self._loop.time(), limits) from None
+            if self._loop.time() >= limits.total_at:
+                raise NotConnectedError(
+                    Failure.TOTAL_TIMEOUT, "no connection before the end of the total time"
+                ) from None
+            raise NotConnectedError(Failure.CONNECT_TIMEOUT, f"no connection within {limits.connect_s} s") from None
         except OSError as error:  # ssl.SSLError is one
-            connection.abort()
             raise NotConnectedError(Failure.CONNECT, f"{type(error).__name__}: {error}") from error
-        except asyncio.CancelledError:
-            connection.abort()
-            raise
         if not connection.is_usable:
             raise NotConnectedError(Failure.CONNECT, "closed as soon as it was open")
         return connection
 
     def keep(self, connection: Connection) -> None:
         """Take a connection back for the next request."""
-        if len(self._idle) < self._limits.idle_connections:
+        if self._waiting:
+            self._hand_on(connection)
+        elif len(self._idle) < self._limits.idle_connections:
             self._idle.append(connection)
         else:
             connection.abort()
 
     def forget(self, connection: Connection) -> None:
         """Drop a connection that is closed."""
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._hand_on(None)
         if connection in self._idle:
             self._idle.remove(connection)
 
@@ -121,14 +121,44 @@ class Pool:
         for connection in tuple(self._connections):
             connection.abort()
 
+    async def _connect(self) -> Connection:
+        connection = Connection(self, self._loop.time)
+        self._connections.add(connection)
+        is_open = False
+        try:
+            await self._loop.create_connection(
+                lambda: connection,
+                self._host,
+                self._port,
+                ssl=self._tls,
+                server_hostname=self._host if self._tls else None,
+            )
+            is_open = True
+        finally:
+            if not is_open:
+                connection.abort()
+        return connection
 
-def connect_by(now: float, limits: Limits) -> float:
-    """When a connection has to be open, on the clock of `now`."""
-    return min(now + limits.connect_s, limits.total_at)
+    async def _wait_for_one(self) -> Connection | None:
+        """A connection that another request has done with, or None when there's room to open one."""
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():  # it had its turn already, which goes to the next
+                freed = waiter.result()
+                if freed is not None and freed.is_usable:
+                    self.keep(freed)
+                else:
+                    self._hand_on(None)
+            raise
 
-
-def late_to_connect(now: float, limits: Limits) -> NotConnectedError:
-    """What to raise when no connection was there in time."""
-    if now >= limits.total_at:
-        return NotConnectedError(Failure.TOTAL_TIMEOUT, "no connection before the end of the total time")
-    return NotConnectedError(Failure.CONNECT_TIMEOUT, f"no connection within {limits.connect_s} s")
+    def _hand_on(self, connection: Connection | None) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        if connection is not None:
+            self._idle.append(connection)

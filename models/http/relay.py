@@ -34,7 +34,6 @@ class Relay:
     __slots__ = (
         "_bytes_since_body",
         "_clock",
-        "_content_type",
         "_has_moved",
         "_held_bytes",
         "_is_streaming",
@@ -73,7 +72,6 @@ class Relay:
         self._held_bytes = self._bytes_since_body = 0
         self._most_bytes = limits.answer_bytes
         self._is_streaming = False
-        self._content_type: Headers = ()
         self.done = done
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
@@ -115,25 +113,19 @@ class Relay:
         if status < 200:
             return
         found = dict(self.headers)
-        length = found.get(b"content-length")
-        self.reads_to_close = length is None and b"transfer-encoding" not in found
-        if 200 <= status < 300:
-            self._is_streaming = self._wants_stream
-            self._content_type = content_type_of(self.headers)
-            encoding = found.get(b"content-encoding", b"identity")
-            if encoding.lower() != b"identity":
-                self.refusal = (Failure.PROTOCOL, f"content-encoding {encoding!r} although identity was asked for")
-        else:
+        self._is_streaming = self._wants_stream and status < 300
+        if status >= 300:
             self._most_bytes = min(self._most_bytes, ERROR_BYTES)
-        if length is not None and not self._is_streaming and int(length) > self._most_bytes:
-            self.refusal = (
-                Failure.TOO_LARGE,
-                f"answer of status {status} and {int(length)} bytes is over {self._most_bytes}",
-            )
-        if b"transfer-encoding" in found and any(
-            n == b"transfer-encoding" and v.lower() != b"chunked" for n, v in self.headers
-        ):
-            self.refusal = (Failure.PROTOCOL, f"transfer-encoding {found[b'transfer-encoding']!r} isn't understood")
+        length, coding = found.get(b"content-length"), found.get(b"transfer-encoding")
+        if length is not None:
+            if int(length) > self._most_bytes and not self._is_streaming:
+                self.refusal = (Failure.TOO_LARGE, f"answer of status {status} is over {self._most_bytes} bytes")
+        elif coding is None:
+            self.reads_to_close = True
+        elif any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+            self.refusal = (Failure.PROTOCOL, f"transfer-encoding {coding!r} isn't understood")
+        if b"content-encoding" in found and found[b"content-encoding"].lower() != b"identity" and status < 300:
+            self.refusal = (Failure.PROTOCOL, f"content-encoding {found[b'content-encoding']!r}, not identity as asked")
 
     def on_body(self, piece: bytes) -> None:
         """Keep a piece until the read is parsed."""
@@ -163,7 +155,7 @@ class Relay:
         piece = self._take_pieces()
         if not self.is_committed:
             self.is_committed = True
-            self._out.start(self.status, self._content_type)
+            self._out.start(self.status, content_type_of(self.headers))
         return self._out.write(piece)
 
     def finish(self) -> None:
@@ -174,11 +166,11 @@ class Relay:
             self.push()
             if not self.is_committed:
                 self.is_committed = True
-                self._out.start(self.status, self._content_type)
+                self._out.start(self.status, content_type_of(self.headers))
             self._out.end()
         elif 200 <= self.status < 300:
             self.is_committed = True
-            self._out.full(self.status, self._content_type, self._take_pieces())
+            self._out.full(self.status, content_type_of(self.headers), self._take_pieces())
         else:
             body = self._take_pieces()
         self._resolve(body, None, "", True)

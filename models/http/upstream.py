@@ -4,11 +4,10 @@ import asyncio
 import ssl
 
 from turnout.models.exchange import Out
-from turnout.models.http.connection import Connection
 from turnout.models.http.deadlines import Deadlines
 from turnout.models.http.forward_proxy import ForwardProxy
 from turnout.models.http.head import RequestHeads
-from turnout.models.http.pool import NotConnectedError, Pool, PoolLimits, connect_by, late_to_connect
+from turnout.models.http.pool import NotConnectedError, Pool, PoolLimits
 from turnout.models.http.relay import Relay
 from turnout.models.target import Endpoint
 from turnout.models.upstream import Limits, Outcome, UpstreamRequest
@@ -49,34 +48,10 @@ class HttpUpstream:
             return await self._proxied.relay(endpoint, request, out, limits)
         head = self._heads.encode(endpoint, request)
         pool = self._find_pool(endpoint)
-        slots = pool.slots
         try:
-            if slots.locked():
-                await self._wait_for_slot(pool, limits)
-            else:
-                await slots.acquire()
-            try:
-                connection = pool.try_take() or await pool.open(limits)
-                return await self._exchange(connection, head, request, out, limits)
-            finally:
-                slots.release()
+            connection = pool.try_take() or await pool.open(limits)
         except NotConnectedError as error:
             return Outcome(0, (), b"", error.failure, error.detail, False, False, None, self._loop.time())
-
-    async def close(self) -> None:
-        """See `Upstream.close`."""
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        self._deadlines.close()
-        for pool in self._pools.values():
-            pool.close()
-        self._pools.clear()
-        await self._proxied.close()
-
-    async def _exchange(
-        self, connection: Connection, head: bytes, request: UpstreamRequest, out: Out, limits: Limits
-    ) -> Outcome:
         done: asyncio.Future[Outcome] = self._loop.create_future()
         connection.send(head, request.body, Relay(out, request.is_stream, limits, self._loop.time, done))
         self._deadlines.watch(connection)
@@ -90,12 +65,16 @@ class HttpUpstream:
             if self._idle_timer is None:
                 self._idle_timer = self._loop.call_later(self._limits.idle_s, self._close_idle)
 
-    async def _wait_for_slot(self, pool: Pool, limits: Limits) -> None:
-        try:
-            async with asyncio.timeout_at(connect_by(self._loop.time(), limits)):
-                await pool.slots.acquire()
-        except TimeoutError:
-            raise late_to_connect(self._loop.time(), limits) from None
+    async def close(self) -> None:
+        """See `Upstream.close`."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        self._deadlines.close()
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+        await self._proxied.close()
 
     def _find_pool(self, endpoint: Endpoint) -> Pool:
         key = (endpoint.host, endpoint.port, endpoint.tls)
