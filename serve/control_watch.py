@@ -12,7 +12,7 @@ from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.serve.active_config import ActiveConfig
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.control.client import ControlLink
-from turnout.serve.control.report import TargetStatus, WatchAnswer, WatchReport
+from turnout.serve.control.report import RouterReport, TargetReport, WatchAnswer
 
 RETRY_S = 0.2
 _log = logging.getLogger("turnout.control_watch")
@@ -55,12 +55,12 @@ class ControlWatch:
                 self._told_version = report.config
             self.take(answer)
 
-    def report(self) -> WatchReport:
+    def report(self) -> RouterReport:
         """What this router does now. Its settings go along when Control asks for them or hasn't seen these."""
         config = self._config
         fingerprint = config.accepted.fingerprint() if config.accepted is not None else ""
         tells = config.accepted is not None and (self._wants_config or fingerprint != self._told_version)
-        return WatchReport(
+        return RouterReport(
             router=self._router,
             node=self._node,
             have_version=config.overlay_version,
@@ -82,7 +82,7 @@ class ControlWatch:
         if answer.overlay is not None:
             self._config.set_overlay(answer.overlay)
 
-    def _targets(self) -> tuple[TargetStatus, ...]:
+    def _targets(self) -> tuple[TargetReport, ...]:
         by_target: dict[str, list[Candidate]] = {}
         for (name, _), candidate in self._fleet.all_candidates().items():
             by_target.setdefault(name, []).append(candidate)
@@ -94,7 +94,7 @@ class ControlWatch:
                 lines[target.name] = lines.get(target.name, 0) + waiting.get(route.name, 0)
         now = asyncio.get_running_loop().time()
         return tuple(
-            TargetStatus(
+            TargetReport(
                 name=name,
                 state=_state(by_target.get(name, []), name in catalogue.drained, now),
                 endpoints=len(by_target.get(name, [])),
