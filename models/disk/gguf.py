@@ -1,5 +1,8 @@
 """Turns a GGUF file into a safetensors folder, in a process of its own: it takes 1 GB of memory and half a minute."""
 
+# pyright: reportUnknownMemberType=false
+# transformers types its loaders by halves.
+
 import importlib.util
 import sys
 from pathlib import Path

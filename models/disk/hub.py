@@ -1,5 +1,8 @@
 """Models of the Hugging Face hub: they stay in the hub's own cache, which other tools share and which resumes what was interrupted."""
 
+# pyright: reportUnknownVariableType=false
+# huggingface_hub names tqdm in its types, which has none.
+
 import sys
 from pathlib import Path
 
