@@ -1,0 +1,1 @@
+"""Ways to get a gateway to measure: a private cluster of our own, or one that runs already."""

@@ -1,0 +1,201 @@
+"""
+Measures what the gateway adds to a request: CPU time, latency, memory, and what is lost in updates and kills.
+
+    python benchmarks/overhead.py --quick                       own gateway on a private cluster, at most 110 s on two cores
+    python benchmarks/overhead.py --json out.json --plot out.png
+    python benchmarks/overhead.py --target https://node/v1 --api-key env:KEY --model m --upstream http://engine:8000/v1
+"""
+
+import argparse
+import os
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from turnout.benchmarks.figures import Figure, Goal, Report, format_table
+from turnout.benchmarks.findings import Finding
+from turnout.benchmarks.load.upstream import MODEL
+from turnout.benchmarks.machine import describe_machine, describe_versions
+from turnout.benchmarks.scenarios.assembly import Options, assemble
+from turnout.benchmarks.scenarios.schedule import plan_steps, run_steps
+
+GOALS = (
+    Goal("cpu_us_per_request", "us", at_most=100, is_quick=True),
+    Goal("cpu_per_request_vs_ref_proto", "ratio", at_most=4, is_quick=True),
+    Goal("cpu_per_request_vs_litellm", "ratio", at_most=0.01),
+    Goal("cpu_per_request_vs_vllm_router", "ratio", at_most=1.2),
+    Goal("cpu_us_per_request_all_stages_on", "us", at_most=200),
+    Goal("added_p50_ms_c1", "ms", at_most=0.5, is_quick=True),
+    Goal("added_p99_ms_c1", "ms", at_most=1.5),
+    Goal("added_ttft_p50_ms_c1", "ms", at_most=0.7, is_quick=True),
+    Goal("added_ttft_p50_ms_real_vllm", "ms", at_most=2),
+    Goal("cpu_us_per_token", "us", at_most=45, is_quick=True),
+    Goal("router_pss_mb", "MB", at_most=120, is_quick=True),
+    Goal("lost_in_rolling_update", "requests", at_most=0),
+    Goal("lost_beyond_in_flight_on_kill", "requests", at_most=0),
+    Goal("idle_gateway_cores", "cores", is_quick=True),
+    Goal("idle_cluster_cores", "cores", is_quick=True),
+    Goal("idle_cluster_pss_mb", "MB", is_quick=True),
+    Goal("cpu_us_per_request_32kb", "us"),
+    Goal("cpu_us_per_request_tls", "us"),
+    Goal("open_loop_added_p50_ms", "ms"),
+    Goal("open_loop_added_p99_ms", "ms"),
+)
+"""Every row of this script; those without a bound are shown for comparison."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measures, prints, and returns 0; 1 if a scenario failed, whatever the goals."""
+    options, output = parse_arguments(arguments)
+    words = redact_keys(sys.argv[1:] if arguments is None else arguments)
+    started_at, began = datetime.now(UTC), time.monotonic()
+    goals = [goal for goal in GOALS if goal.is_quick or not options.is_quick]
+    with ExitStack() as stack:
+        assembly = assemble(options, random.Random(options.seed), stack)
+        steps = plan_steps(assembly, options)
+        findings, samples, failed = run_steps(steps, assembly.setup, say)
+        facts = {
+            "machine": describe_machine(),
+            "versions": describe_versions() | assembly.versions,
+            "client": assembly.setup.client.description,
+            "upstream": assembly.setup.upstream.description,
+            "references": [reference.name for reference in assembly.setup.references],
+        }
+    figures = judge(goals, findings, assembly.missing)
+    report = Report("overhead", words, options.seed, started_at.isoformat(timespec="seconds"), facts, figures, samples)
+    print_report(report, time.monotonic() - began)
+    if output.json:
+        report.write(output.json)
+    if output.plot:
+        draw(report, output.plot)
+    return 1 if failed else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Files that a run leaves behind, where they're asked for."""
+
+    json: Path | None
+    plot: Path | None
+
+
+def parse_arguments(arguments: list[str] | None) -> tuple[Options, Output]:
+    """What the command line asks for; ends the program with a usage message where that makes no sense."""
+    parser = argparse.ArgumentParser(
+        prog="overhead", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="the rows marked quick, in at most 110 s on two cores")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything, raw samples too")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it as PNG, SVG or PDF (needs matplotlib)")
+    parser.add_argument("--seed", type=int, default=1, help="of every random choice; 1 unless given")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=500.0,
+        metavar="R",
+        help="requests a second of the open-loop rows; 500 unless given",
+    )
+    there = parser.add_argument_group("a gateway that runs already")
+    there.add_argument(
+        "--target", metavar="URL", help="its route, such as http://node:8000/v1; without it a gateway is started here"
+    )
+    there.add_argument("--api-key", metavar="env:NAME", help="for it: a variable's name, or the key itself")
+    there.add_argument("--model", default=MODEL, metavar="NAME", help="to ask it for")
+    there.add_argument("--upstream", metavar="URL", help="the model server behind it, to measure without the gateway")
+    there.add_argument("--upstream-api-key", metavar="env:NAME")
+    there.add_argument("--upstream-model", metavar="NAME", help="if the server calls the model differently")
+    there.add_argument(
+        "--pid",
+        type=int,
+        action="append",
+        default=[],
+        help="a process of the gateway on this machine, for the CPU rows; repeat",
+    )
+    beside = parser.add_argument_group("what to compare with (full run)")
+    beside.add_argument("--litellm-venv", type=Path, metavar="DIR", help="an environment with litellm[proxy]")
+    beside.add_argument("--vllm-router-venv", type=Path, metavar="DIR", help="an environment with vllm-router")
+    beside.add_argument(
+        "--engine",
+        default="smollm2",
+        metavar="MODEL",
+        help="model of the vLLM row: a pulled name or a folder",
+    )
+    beside.add_argument(
+        "--engine-url", metavar="URL", help="a vLLM server that runs already, with --engine as its model's name"
+    )
+    given = parser.parse_args(arguments)
+    if (given.target is None) != (given.upstream is None):
+        parser.error("--target and --upstream go together: one is measured against the other")
+    options = Options(
+        is_quick=given.quick, seed=given.seed, rate=given.rate, target=given.target, api_key=read_key(given.api_key), model=given.model,
+        upstream=given.upstream, upstream_api_key=read_key(given.upstream_api_key), upstream_model=given.upstream_model, pids=tuple(given.pid),
+        litellm_venv=given.litellm_venv, vllm_router_venv=given.vllm_router_venv, engine=given.engine, engine_url=given.engine_url,
+    )  # fmt: skip
+    return options, Output(given.json, given.plot)
+
+
+def read_key(reference: str | None) -> str | None:
+    """The key that `env:NAME` stands for, or the text itself."""
+    if reference is not None and reference.startswith("env:"):
+        return os.environ[reference.removeprefix("env:")]
+    return reference
+
+
+def judge(goals: Sequence[Goal], findings: Sequence[Finding], missing: Mapping[str, str]) -> list[Figure]:
+    """A figure for each goal: what was found for it, or why nothing was."""
+    found = {finding.name: finding for finding in findings}
+    figures = []
+    for goal in goals:
+        finding = found.get(goal.name) or Finding(goal.name, None, missing.get(goal.name, "not measured"))
+        figures.append(Figure(goal, finding.value, finding.remark))
+    return figures
+
+
+def print_report(report: Report, took_s: float) -> None:
+    """The head, the table, and one `figure` line each."""
+    facts = report.facts
+    for name, values in (("machine", facts["machine"]), ("versions", facts["versions"])):
+        print(f"{name}: {', '.join(f'{key} {value}' for key, value in values.items())}")
+    print(f"command: overhead {' '.join(report.command)}")
+    print(f"seed: {report.seed}; load client: {facts['client']}; upstream: {facts['upstream']}; took {took_s:.0f} s\n")
+    print(format_table(report.figures), end="\n\n")
+    for figure in report.figures:
+        print(figure.line)
+
+
+def draw(report: Report, file: Path) -> None:
+    """The plot, where matplotlib is installed; a sentence about it where it isn't."""
+    try:
+        from turnout.benchmarks.charts import draw_overhead
+    except ModuleNotFoundError:
+        say("no plot: matplotlib isn't installed (pip install 'turnout[bench]')")
+        return
+    draw_overhead(report, file)
+
+
+def say(text: str) -> None:
+    """Progress goes to stderr, so that stdout is the report."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def redact_keys(words: Sequence[str]) -> list[str]:
+    """The command line as it may stand in a report: keys given as themselves are left out."""
+    shown: list[str] = []
+    for word in words:
+        name, is_assigned, value = word.partition("=")
+        if is_assigned and name.endswith("-key") and not value.startswith("env:"):
+            shown.append(f"{name}=***")
+        elif shown and shown[-1].startswith("--") and shown[-1].endswith("-key") and not word.startswith("env:"):
+            shown.append("***")
+        else:
+            shown.append(word)
+    return shown
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,123 @@
+"""Measures several subjects under the same load in turns, so that whatever else the machine does hits them all."""
+
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from turnout.benchmarks.load.client import LoadClient
+from turnout.benchmarks.load.plan import LoadPlan, LoadResult
+from turnout.benchmarks.processes import CpuMeter
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """
+    Something that answers chat completions.
+
+    Attributes:
+        name: `turnout`, `direct`, `ref_proto` and the like.
+        base_url: with `/v1`, without a slash at the end.
+        model: what it calls the model.
+        api_key: sent as a bearer token, if there is one.
+        find_pids: the processes in a request's way, asked anew for every measurement; None where they can't be known.
+    """
+
+    name: str
+    base_url: str
+    model: str
+    api_key: str | None = None
+    find_pids: Callable[[], Sequence[int]] | None = None
+
+    def aim(self, plan: LoadPlan) -> LoadPlan:
+        """The plan with this subject's address and key."""
+        key = (("Authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+        return replace(plan, url=f"{self.base_url}/chat/completions", headers=(*plan.headers, *key))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """
+    One subject under load once.
+
+    Attributes:
+        subject: its name.
+        round: from 0.
+        result: what the client saw.
+        cpu_s: CPU seconds of the subject's processes from start to end, or None where they can't be known.
+    """
+
+    subject: str
+    round: int
+    result: LoadResult
+    cpu_s: float | None
+
+    @property
+    def cpu_us_per_request(self) -> float:
+        """CPU microseconds for each good answer."""
+        assert self.cpu_s is not None
+        return self.cpu_s * 1e6 / self.result.ok
+
+    @property
+    def cpu_us_per_event(self) -> float:
+        """CPU microseconds for each event of a stream."""
+        assert self.cpu_s is not None
+        return self.cpu_s * 1e6 / self.result.events
+
+
+class BadAnswers(Exception):
+    """A subject didn't answer everything well, so that its time and cost mean nothing."""
+
+
+def measure(client: LoadClient, subject: Subject, plan: LoadPlan, round_number: int = 0) -> Sample:
+    """
+    One run of a plan against a subject, with what it cost.
+
+    Raises:
+        BadAnswers: any request got no good answer.
+    """
+    meter = CpuMeter.read(subject.find_pids()) if subject.find_pids else None
+    result = client.run(subject.aim(plan))
+    cpu_s = meter.used() if meter else None
+    if result.failed or not result.ok:
+        raise BadAnswers(f"{subject.name}: {result.describe_failures()}")
+    return Sample(subject.name, round_number, result, cpu_s)
+
+
+def interleave(
+    client: LoadClient,
+    subjects: Sequence[Subject],
+    plan_for: Callable[[Subject], LoadPlan],
+    rounds: int,
+    randomness: random.Random,
+) -> dict[str, list[Sample]]:
+    """
+    Every subject once a round, in a new order each round.
+
+    Returns:
+        The samples of each subject by its name, one for each round.
+
+    Raises:
+        BadAnswers: any request got no good answer.
+    """
+    samples: dict[str, list[Sample]] = {subject.name: [] for subject in subjects}
+    for number in range(rounds):
+        for subject in randomness.sample(list(subjects), len(subjects)):
+            samples[subject.name].append(measure(client, subject, plan_for(subject), number))
+    return samples
+
+
+def median_and_best(values: Sequence[float]) -> tuple[float, float]:
+    """The median and the smallest of at least one value."""
+    return statistics.median(values), min(values)
+
+
+def paired_ratio(over: Sequence[float], under: Sequence[float]) -> float:
+    """The median of the ratios within each round: what slowed a whole round down cancels out."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value at this share of the sorted values, by the nearest rank below, as the load client takes it; at least one value."""
+    ordered = sorted(values)
+    return ordered[int((len(ordered) - 1) * share)]

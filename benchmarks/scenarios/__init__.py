@@ -1,0 +1,1 @@
+"""What `overhead` measures, one module for each question."""

@@ -1,0 +1,107 @@
+"""What clients lose when the router is updated, and when one of its replicas is killed, under load."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+
+import msgspec
+
+from turnout.benchmarks.findings import Finding, Findings
+from turnout.benchmarks.gateways.cluster import Gateway
+from turnout.benchmarks.load.plan import LoadResult
+from turnout.benchmarks.load.upstream import Pace
+from turnout.benchmarks.scenarios.setup import NotMeasurable, Setup
+
+CONNECTIONS = 32
+REPLICAS = 2
+PACE = Pace(delay_ms=20.0, chunks=50, gap_ms=20.0)
+BEFORE_S = 2.0
+AFTER_S = 3.0
+LONGEST_S = 300.0
+REPLACED_S = 30.0
+
+
+def measure_disruption(setup: Setup) -> Findings:
+    """`lost_in_rolling_update` and `lost_beyond_in_flight_on_kill`, with two replicas."""
+    if setup.gateway is None:
+        raise NotMeasurable("only a gateway that this run started may be updated and killed")
+    setup.upstream.set_pace(PACE)
+    gateway = setup.gateway.redeploy(
+        replace(setup.gateway.config, replicas=REPLICAS, drain_s=setup.gateway.config.drain_s + 1)
+    )
+    updated, unary, streams = _update_under_load(setup, gateway)
+    lost = unary.failed + streams.failed
+    what = f"of {unary.sent} requests and {streams.sent} streams; unary: {unary.describe_failures()}; streams: {streams.describe_failures()}"
+    killed, held_count, beyond = _kill_under_load(setup, updated)
+    in_flight = killed.failed - beyond
+    values = [
+        Finding("lost_in_rolling_update", lost, what),
+        Finding(
+            "lost_beyond_in_flight_on_kill",
+            beyond,
+            f"{in_flight} in flight on it of {killed.sent} requests; it held {held_count} of {CONNECTIONS}",
+        ),
+    ]
+    return Findings(
+        values, {"rolling_update": msgspec.to_builtins([unary, streams]), "kill": msgspec.to_builtins(killed)}
+    )
+
+
+def _update_under_load(setup: Setup, gateway: Gateway) -> tuple[Gateway, LoadResult, LoadResult]:
+    unary = setup.turnout.aim(replace(setup.unary(setup.turnout), connections=CONNECTIONS, duration_s=LONGEST_S))
+    streams = setup.turnout.aim(replace(setup.streams(setup.turnout), connections=CONNECTIONS, duration_s=LONGEST_S))
+    with setup.client.start(unary) as unary_load, setup.client.start(streams) as stream_load:
+        time.sleep(BEFORE_S)
+        updated = gateway.redeploy(replace(gateway.config, drain_s=gateway.config.drain_s + 1))
+        time.sleep(AFTER_S)
+        unary_load.stop()
+        stream_load.stop()
+        return updated, unary_load.wait(), stream_load.wait()
+
+
+def _kill_under_load(setup: Setup, gateway: Gateway) -> tuple[LoadResult, int, int]:
+    plan = setup.turnout.aim(replace(setup.unary(setup.turnout), connections=CONNECTIONS, duration_s=LONGEST_S))
+    with setup.client.start(plan) as load:
+        time.sleep(BEFORE_S)
+        victim = setup.randomness.choice(gateway.find_replicas("router"))
+        held = count_connections(victim.pid, gateway.config.port)
+        killed_ns = time.monotonic_ns()
+        os.kill(victim.pid, signal.SIGKILL)
+        gateway.wait_for_replicas(REPLICAS - 1, REPLACED_S)
+        gateway.wait_for_replicas(REPLICAS, REPLACED_S)
+        time.sleep(AFTER_S)
+        load.stop()
+        result = load.wait()
+    return result, held, count_beyond_in_flight(result, killed_ns, held)
+
+
+def count_beyond_in_flight(result: LoadResult, killed_ns: int, held: int) -> int:
+    """
+    Failed requests that weren't in flight on the killed replica.
+
+    One that was had its connection cut, and that had been opened before the kill; each connection carries one request at a time, so that no more than
+    `held` can have been in flight, and none twice on the same connection.
+    """
+    in_flight = {
+        failure.opened_ns for failure in result.failures if failure.kind == "lost" and failure.opened_ns < killed_ns
+    }
+    return result.failed - min(len(in_flight), held)
+
+
+def count_connections(pid: int, port: int) -> int:
+    """Established connections to `port` of this machine that a process holds."""
+    inodes = set()
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            link = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+        except OSError:
+            continue
+        if link.startswith("socket:["):
+            inodes.add(link[8:-1])
+    count = 0
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as lines:
+            for fields in map(str.split, list(lines)[1:]):
+                count += fields[3] == "01" and fields[9] in inodes and int(fields[1].rpartition(":")[2], 16) == port
+    return count
