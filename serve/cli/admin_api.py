@@ -1,79 +1,151 @@
 """Control's admin API, as the machine that runs Control sees it: loopback, with the key from its state folder."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from turnout.serve.cli.outline import Outline
-from turnout.serve.cli.refusal import Refusal
+from turnout.serve.cli.refusal import ExitCode, Refusal
 from turnout.serve.config.secret import ConfigError, Secrets
+
+T = TypeVar("T")
+
+
+class SeenTarget(msgspec.Struct, frozen=True):
+    """A target as one router sees it."""
+
+    name: str
+    state: str
+    endpoints: int
+    in_flight: int
+    waiting: int
+
+
+class Router(msgspec.Struct, frozen=True):
+    """
+    A router that reports to Control.
+
+    Attributes:
+        config: fingerprint of the settings it serves, or None.
+        rejected: why it refused newer ones, or None.
+    """
+
+    router: str
+    node: str
+    overlay_version: int
+    config: str | None
+    rejected: str | None
+    in_flight: int
+
+
+class OverlayState(msgspec.Struct, frozen=True):
+    """The admin changes on top of the file."""
+
+    version: int
+    weights: dict[str, float]
+    drained: list[str]
+
+
+class ConfigState(msgspec.Struct, frozen=True):
+    """The settings that routers accepted last."""
+
+    fingerprint: str
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The answer to `GET /admin/status`."""
+
+    version: str
+    config: ConfigState | None
+    overlay: OverlayState
+    routers: list[Router]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A row of `GET /admin/targets`."""
+
+    name: str
+    models: list[str]
+    pool: str | None
+    provider: str | None
+    weight: float
+    file_weight: float
+    drained: bool
+    routers: dict[str, SeenTarget]
+
+    @property
+    def in_flight(self) -> int:
+        """Requests at it, and in line for it, from all routers."""
+        return sum(seen.in_flight + seen.waiting for seen in self.routers.values())
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How far a change came: routers by name."""
+
+    overlay: OverlayState
+    acknowledged: list[str]
+    lease_ended: list[str]
+    late: list[str]
 
 
 class AdminApi:
-    """Asks and tells one cluster's Control."""
+    """Asks and tells one cluster's Control; every method raises Refusal if Control isn't there or says no."""
 
     def __init__(self, outline: Outline, client: httpx.Client, environ: Mapping[str, str]) -> None:
         self._outline = outline
         self._client = client
         self._secrets = Secrets(environ, "this machine")
 
-    def get(self, path: str) -> Any:
-        """
-        The JSON answer to `GET /admin/…`.
+    def read_status(self) -> Status:
+        """Routers, settings and overlay in force."""
+        return self._send("GET", "/admin/status", Status)
 
-        Raises:
-            Refusal: Control isn't there, or refuses.
-        """
-        return self._send("GET", path, None)
+    def list_targets(self) -> list[Target]:
+        """Every target, as the file has it, as it's changed, and as each router sees it."""
+        return self._send("GET", "/admin/targets", list[Target])
 
-    def post(self, path: str, body: object) -> Any:
-        """
-        The JSON answer to `POST /admin/…`.
+    def change_target(self, name: str, change: Mapping[str, float | bool | None]) -> Reach:
+        """Change weight or drain of a target; returns when every live router applies it or its lease has ended."""
+        return self._send("PUT", f"/admin/targets/{quote(name, safe='')}", Reach, dict(change))
 
-        Raises:
-            Refusal: as `get`.
-        """
-        return self._send("POST", path, body)
+    def reset(self) -> Reach:
+        """Drop every admin change."""
+        return self._send("POST", "/admin/config/reset", Reach)
 
     def try_count_in_flight(self) -> int | None:
         """Requests in flight at all routers, or None if Control can't say."""
         try:
-            return sum(router["in_flight"] for router in self.get("/admin/status")["routers"])
-        except (Refusal, KeyError, TypeError):
+            return sum(router.in_flight for router in self.read_status().routers)
+        except Refusal:
             return None
 
-    def _send(self, method: str, path: str, body: object) -> Any:
+    def _send(self, method: str, path: str, kind: type[T], body: dict[str, object] | None = None) -> T:
+        url = self._outline.admin_url
         try:
-            key = self._secrets.read(self._outline.admin_key)
+            headers = {"authorization": f"Bearer {self._secrets.read(self._outline.admin_key)}"}
+            answer = self._client.request(method, url + path, json=body, headers=headers, timeout=10.0)
         except ConfigError as error:
-            raise Refusal(
-                f"no admin key: {error}",
-                f"is {self._outline.file.name} up on this machine? Control makes the key on its first start",
-            ) from error
-        url = self._outline.admin_url + path
-        try:
-            answer = self._client.request(
-                method, url, json=body, headers={"authorization": f"Bearer {key}"}, timeout=10.0
-            )
+            hint = "is it up on this machine? Control makes the key on its first start"
+            raise Refusal(f"no admin key for {self._outline.file.name}: {error}", hint) from error
         except httpx.TransportError as error:
             raise Refusal(
-                f"Control doesn't answer at {self._outline.admin_url}: {error}",
-                f"`turnout up {self._outline.file.name}` starts it",
+                f"Control doesn't answer at {url}: {error}", f"`turnout up {self._outline.file}` starts it"
             ) from error
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise Refusal(
-                f"Control at {self._outline.admin_url} refuses the key in {self._outline.admin_key}",
-                "is another cluster on that port?",
+                f"Control at {url} refuses the key in {self._outline.admin_key}", "is another cluster on that port?"
             )
         if not answer.is_success:
-            raise Refusal(f"Control answers {answer.status_code}: {_read_message(answer)}")
-        return msgspec.json.decode(answer.content) if answer.content else None
+            code = ExitCode.BAD_INPUT if answer.is_client_error else ExitCode.FAILED
+            raise Refusal(_read_message(answer), "", code)
+        return msgspec.json.decode(answer.content, type=kind)
 
 
 def _read_message(answer: httpx.Response) -> str:
     try:
         return str(answer.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
-        return answer.text.strip()[:500]
+        return f"Control answers {answer.status_code}: {answer.text.strip()[:500]}"

@@ -39,6 +39,7 @@ class Outline:
         admin_url: of Control, such as `http://127.0.0.1:8001`.
         admin_key: a file to read it from, or `env:NAME`.
         state_dir: Control's folder.
+        fingerprint: of the dynamic settings; what routers report when they serve them.
     """
 
     file: Path
@@ -52,6 +53,7 @@ class Outline:
     admin_url: str
     admin_key: str
     state_dir: Path
+    fingerprint: str
 
 
 def get_outline(path: Path, environ: Mapping[str, str]) -> Outline:
@@ -91,6 +93,7 @@ def _describe(path: Path, cluster: ClusterFile) -> Outline:
         admin_url=f"http://127.0.0.1:{control.args.admin_port}",
         admin_key=control.args.admin_key or f"file:{control.args.state_dir / 'admin.key'}",
         state_dir=control.args.state_dir,
+        fingerprint=router.user_config.fingerprint(),
     )
 
 

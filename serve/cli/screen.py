@@ -1,7 +1,7 @@
 """What the terminal shows: lines, aligned columns, and rows that change while something is under way."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -117,15 +117,10 @@ class Progress:
 
 
 @contextlib.contextmanager
-def busy(text: str) -> Iterator[None]:
-    """Show that `text` is under way until the block ends."""
-    console = _console(is_error=True)
-    if not console.is_terminal:
-        console.print(Text(f"{text} …"), soft_wrap=True)
-        yield
-        return
-    with console.status(Text(text), spinner="dots"):
-        yield
+def redrawn() -> Iterator[Callable[[str], None]]:
+    """A function that shows a text in place of the one before, on a terminal."""
+    with Live(console=_console(is_error=False), auto_refresh=False, screen=True) as live:
+        yield lambda text: live.update(Text(text), refresh=True)
 
 
 def _console(*, is_error: bool) -> Console:

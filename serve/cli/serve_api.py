@@ -43,6 +43,18 @@ class Application(msgspec.Struct, frozen=True):
     deployments: dict[str, Deployment] = {}
     deployed_app_config: dict[str, Any] | None = None
 
+    @property
+    def running(self) -> int:
+        """Replicas that run."""
+        return sum(
+            replica.state == "RUNNING" for deployment in self.deployments.values() for replica in deployment.replicas
+        )
+
+    @property
+    def wanted(self) -> int:
+        """Replicas there should be."""
+        return sum(deployment.target_num_replicas for deployment in self.deployments.values())
+
 
 class Details(msgspec.Struct, frozen=True):
     """Everything that Serve runs in a cluster."""

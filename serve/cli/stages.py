@@ -23,7 +23,7 @@ def describe_start(
         url: of the route.
     """
     ray = Row("ray", "done", "up") if has_ray else Row("ray", "working", "starting")
-    rows = [ray, *(_describe(name, (applications or {}).get(name)) for name in expected)]
+    rows = [ray, *(describe_application(name, (applications or {}).get(name)) for name in expected)]
     others_done = all(row.phase == "done" for row in rows)
     if is_ready:
         return [*rows, Row("route", "done", f"answers at {url}")]
@@ -41,13 +41,11 @@ def find_failure(applications: Mapping[str, Application]) -> tuple[str, str] | N
     return None
 
 
-def _describe(name: str, application: Application | None) -> Row:
+def describe_application(name: str, application: Application | None) -> Row:
+    """One application's row; None is one that Serve doesn't know of yet."""
     if application is None:
         return Row(name, "waiting", "waits for Ray")
-    running = sum(
-        replica.state == "RUNNING" for deployment in application.deployments.values() for replica in deployment.replicas
-    )
-    wanted = sum(deployment.target_num_replicas for deployment in application.deployments.values())
+    running, wanted = application.running, application.wanted
     match application.status:
         case "RUNNING":
             return Row(name, "done", f"running, {running} of {wanted} replicas")

@@ -27,6 +27,7 @@ def _outline(url: str, *operations: str, is_open: bool = True) -> Outline:
         admin_url="",
         admin_key="",
         state_dir=Path(),
+        fingerprint="",
     )
 
 

@@ -1,13 +1,12 @@
 """Bringing a cluster up and down, with a stand-in for `serve run`, Ray's dashboard and the route."""
 
 import contextlib
-import itertools
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -93,17 +92,16 @@ class Bench:
     ray: FakeRay
     launch: Launch
     interrupts: Interrupts
-    pressing: list[int]
-    """At which sleeps ctrl-C is pressed."""
+    press: list[Callable[[], bool]]
+    """Ctrl-C is pressed whenever one of these is true, between two looks at the cluster."""
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    pressing: list[int] = []
-    slept = itertools.count(1)
+    press: list[Callable[[], bool]] = []
 
     def sleep(seconds: float) -> None:
-        if next(slept) in pressing:
+        if any(is_time() for is_time in press):
             signal.raise_signal(signal.SIGINT)
         time.sleep(min(seconds, 0.01))
 
@@ -116,7 +114,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             launch = Launch(
                 outline=outline, place=place, command=command, environ={}, lock=lock, client=client, clock=clock
             )
-            yield Bench(ray, launch, interrupts, pressing)
+            yield Bench(ray, launch, interrupts, press)
 
 
 def test_a_cluster_comes_up_and_is_written_down(bench: Bench) -> None:
@@ -143,7 +141,7 @@ def test_ctrl_c_lets_the_router_go_before_the_rest(bench: Bench, capfd: pytest.C
 def test_a_second_ctrl_c_cuts(bench: Bench) -> None:
     bench.ray.drains = 10**9
     cluster = bench.launch.start(30)
-    bench.pressing.extend(range(1, 1000))
+    bench.press.append(lambda: True)
     signal.raise_signal(signal.SIGINT)
     with pytest.raises(Refusal, match="cut") as refused:
         cluster.stay()
@@ -153,7 +151,7 @@ def test_a_second_ctrl_c_cuts(bench: Bench) -> None:
 
 def test_ctrl_c_before_it_is_up_stops_the_start(bench: Bench) -> None:
     bench.ray.statuses = {"pool": ("DEPLOYING", "")}
-    bench.pressing.append(3)
+    bench.press.append(lambda: bool(bench.ray.http.asked))
     with pytest.raises(Refusal) as refused:
         bench.launch.start(30)
     assert refused.value.code == ExitCode.INTERRUPTED
