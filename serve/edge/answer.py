@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Protocol
 
 from turnout.models.errors import InternalError
-from turnout.models.exchange import JSON_HEADERS, Handler, Headers, RequestHead
+from turnout.models.exchange import JSON_HEADERS, Headers
+from turnout.serve.edge.heads import Request
 from turnout.serve.edge.traffic import Traffic
 
 _log = logging.getLogger(__name__)
@@ -44,22 +45,22 @@ class Wire(Protocol):
 class Answer:
     """The answer to one request: the `Out` that its handler gets, and the task that the handler runs in."""
 
-    __slots__ = ("_is_bare", "_is_chunked", "_is_http10", "_is_started", "_keeps_alive", "_task", "_traffic", "_wire")
+    __slots__ = ("_is_bare", "_is_chunked", "_is_started", "_keeps_alive", "_request", "_task", "_traffic", "_wire")
 
-    def __init__(self, wire: Wire, traffic: Traffic, keeps_alive: bool, is_head: bool, is_http10: bool) -> None:
+    def __init__(self, wire: Wire, traffic: Traffic, request: Request) -> None:
         self._wire: Wire | None = wire
         self._traffic = traffic
-        self._keeps_alive = keeps_alive
-        self._is_bare = is_head
-        self._is_http10 = is_http10
+        self._request = request
+        self._keeps_alive = request.keeps_alive
+        self._is_bare = request.head.method == b"HEAD"
         self._is_started = False
         self._is_chunked = False
         self._task: asyncio.Task[None] | None = None
 
-    def run(self, loop: asyncio.AbstractEventLoop, handler: Handler, head: RequestHead, body: bytes) -> None:
+    def run(self, loop: asyncio.AbstractEventLoop, body: bytes) -> None:
         """Start the handler; the traffic holds on to the answer, and so to the task, until it has returned."""
         self._traffic.answering.add(self)
-        self._task = loop.create_task(self._serve(handler, head, body))
+        self._task = loop.create_task(self._serve(body))
 
     def cancel(self) -> None:
         """The client is gone, or has to go: what is still written is dropped, and the handler cancelled."""
@@ -89,8 +90,8 @@ class Answer:
         wire = self._wire
         if wire is None:
             return
-        is_chunked = not self._is_http10 and status not in _BODILESS
-        keeps_alive = self._keeps_alive and not self._is_http10 and wire.may_stay()
+        is_chunked = not self._request.is_http10 and status not in _BODILESS
+        keeps_alive = self._keeps_alive and not self._request.is_http10 and wire.may_stay()
         head = self._head(status, headers, b"transfer-encoding: chunked\r\n" if is_chunked else b"", keeps_alive)
         self._is_started = True
         self._is_bare = self._is_bare or status in _BODILESS
@@ -123,13 +124,14 @@ class Answer:
     def _head(self, status: int, headers: Headers, framing: bytes, keeps_alive: bool) -> bytes:
         connection = CLOSE
         if keeps_alive:
-            connection = _KEEP_HTTP10 if self._is_http10 else b""
+            connection = _KEEP_HTTP10 if self._request.is_http10 else b""
         parts = (status_line(status), self._traffic.date_line, join_lines(headers), framing, connection)
         return b"%b%b%b%b%b\r\n" % parts
 
-    async def _serve(self, handler: Handler, head: RequestHead, body: bytes) -> None:
+    async def _serve(self, body: bytes) -> None:
+        head = self._request.head
         try:
-            await handler(head, body, self)
+            await self._traffic.handler(head, body, self)
         except Exception:  # noqa: BLE001 (the last-resort 500)
             _log.exception("handler failed method=%s path=%s", head.method.decode(), head.path.decode())
             if not self._is_started:

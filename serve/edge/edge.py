@@ -150,6 +150,7 @@ class Edge:
         self._traffic.begin_drain()
         if self._offer is not None:
             self._offer.refresh()
+            self._offer.close()
         if notice_s > 0 and not self.has_siblings:
             await asyncio.sleep(min(notice_s, seconds))
         if self._listener is not None:

@@ -1,55 +1,223 @@
-"""Judges a request head after llhttp: what it lets through and this edge doesn't."""
+"""Reads request heads: llhttp parses, and what it lets through and this edge doesn't is refused here."""
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
-from turnout.models.errors import BadRequest, BodyTooLarge
+import httptools
+
+from turnout.models.errors import BadRequest, BodyTooLarge, HeaderTooLarge
 from turnout.models.exchange import RequestHead
 from turnout.serve.edge.refusals import ExpectationFailed, MethodNotImplemented, VersionNotSupported
 
-CHUNKED = -1
-"""`Framing.body_bytes` of a body whose length isn't known."""
+CHUNKED: Final = -1
+"""`Request.body_bytes` of a body whose length isn't known."""
 
-ONCE = frozenset(
-    (
-        b"host",
-        b"content-length",
-        b"transfer-encoding",
-        b"content-type",
-        b"authorization",
-        b"expect",
-        b"x-turnout-secret",
-    )
+_END: Final = b"\r\n\r\n"
+_ONCE: Final = frozenset(
+    (b"host", b"content-length", b"transfer-encoding", b"authorization", b"expect", b"x-turnout-secret")
 )
 """Headers that a request may have only once: two of them could be read differently by two programs."""
+_METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_TARGET: Final = re.compile(rb"[\x21\x22\x24-\x7e]+")  # visible ASCII without "#": a fragment is never sent
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
+_LENGTH_NAMES: Final = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
+_LENGTH_DIGITS: Final = 12
+_MODEL_BYTES: Final = 4096
 
-_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
-_TARGET = re.compile(rb"[\x21-\x22\x24-\x7e]+")  # visible ASCII without "#": a fragment is never sent
-_ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    A head with what it says about its body and its connection.
 
-class Framing(NamedTuple):
-    """How a request's body ends, and what its connection does afterwards."""
+    Attributes:
+        head: what handlers see.
+        body_bytes: 0 or more, or `CHUNKED`.
+        keeps_alive: whether the client may send another request on this connection.
+        is_http10: HTTP/1.0.
+        awaits_continue: whether the client waits for `100 Continue` before it sends the body.
+    """
 
+    head: RequestHead
     body_bytes: int
     keeps_alive: bool
     is_http10: bool
     awaits_continue: bool
 
 
-def read_request_line(block: bytes) -> tuple[bytes, bytes, bytes]:
+class HeadReader:
     """
-    Split the first line of a head into method, target and version.
+    Reads the heads of one connection, one at a time.
 
-    Raises:
-        BadRequest: it isn't three words with one blank between them (so HTTP/0.9, which llhttp takes).
-        VersionNotSupported: not HTTP/1.0 or 1.1.
-        MethodNotImplemented: none of ours.
+    Where a head ends is found here, and a parser gets one head and nothing else: so sizes are exact, and no state outlives a request.
+
+    Clients send the same head again and again, but for its content-length. So the last head is remembered as the bytes before and after that number;
+    the next one that has exactly these bytes, and any number between them, isn't parsed again.
     """
+
+    __slots__ = (
+        "_body_limit",
+        "_has_head",
+        "_headers",
+        "_limit",
+        "_model",
+        "_parser",
+        "_partial",
+        "_peer",
+        "_repeated",
+    )
+
+    def __init__(self, limit: int, body_limit: int, peer: str) -> None:
+        """
+        Args:
+            limit: largest head, in bytes.
+            body_limit: largest body, in bytes.
+            peer: the client's address.
+        """
+        self._limit = limit
+        self._body_limit = body_limit
+        self._peer = peer
+        self._partial = b""
+        self._parser: httptools.HttpRequestParser | None = None
+        self._headers: dict[bytes, bytes] = {}
+        self._repeated = False
+        self._has_head = False
+        self._model: tuple[bytes, bytes, Request] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of a head has come."""
+        return bool(self._partial)
+
+    def read(self, data: bytes) -> tuple[Request, bytes] | None:
+        """
+        Take the next bytes.
+
+        Returns:
+            None if the head isn't whole yet; else the request, and what came after its head.
+
+        Raises:
+            HeaderTooLarge: over the limit, whole or not.
+            BodyTooLarge: the announced length is over the limit.
+            BadRequest: anything else that can't be served; no more may be read.
+        """
+        seen = len(self._partial)
+        if seen:
+            data = self._partial + data
+        elif data.startswith(b"\r\n"):  # RFC 9112 2.2: one empty line before a request is ignored
+            data = data[2:]
+        end = data.find(_END, max(0, seen - 3)) + 4
+        is_whole = end > 3
+        if (end if is_whole else len(data)) > self._limit:
+            raise HeaderTooLarge(f"the header may have at most {self._limit} bytes")
+        if not is_whole:
+            self._partial = data
+            if data:
+                self._parse(data[seen:])
+            return None
+        request = None if seen else self._recall(data, end)
+        if request is None:
+            block = data[:end]
+            self._parse(block[seen:])
+            request = self._judge(block)
+            self._remember(block, request)
+        self._partial = b""
+        self._parser = None
+        return request, data[end:]
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by llhttp for each header line; it has checked both, and taken blanks off the value's front only."""
+        name = name.lower()
+        headers = self._headers
+        if name in headers:
+            if name in _ONCE:
+                self._repeated = True
+            elif name == b"connection":
+                value = headers[name] + b"," + value
+        headers[name] = value.rstrip()
+
+    def on_headers_complete(self) -> None:
+        """Called by llhttp at the end of a head."""
+        self._has_head = True
+
+    def _parse(self, data: bytes) -> None:
+        """Let llhttp judge the next bytes of a head. A head that isn't whole is judged too: rubbish is refused before its time is up."""
+        if self._parser is None:
+            self._headers = {}
+            self._has_head = False
+            self._parser = httptools.HttpRequestParser(self)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # RFC 9110 7.8: an offer to change protocols may be ignored; CONNECT is refused by its method
+        except httptools.HttpParserError as error:
+            if data.startswith(b"PRI * HTTP/2"):
+                raise VersionNotSupported("HTTP/2 isn't spoken here, use HTTP/1.1") from error
+            raise BadRequest("this isn't a well-formed HTTP/1.1 request") from error
+
+    def _judge(self, block: bytes) -> Request:
+        method, target, version = _split_request_line(block)
+        headers = self._headers
+        if self._repeated or not self._has_head:
+            raise BadRequest("a header came twice that may come once")
+        is_http10 = version == b"HTTP/1.0"
+        _check_host(headers.get(b"host"), is_http10)
+        body_bytes = _body_bytes(headers, is_http10)
+        if body_bytes > self._body_limit:
+            raise BodyTooLarge(f"the body may have at most {self._body_limit} bytes")
+        path, _, query = _relative(method, target, headers).partition(b"?")
+        return Request(
+            RequestHead(method, path, query, headers, self._peer),
+            body_bytes,
+            _keeps_alive(headers.get(b"connection"), is_http10),
+            is_http10,
+            _awaits_continue(headers, is_http10),
+        )
+
+    def _remember(self, block: bytes, request: Request) -> None:
+        self._model = None
+        if len(block) > _MODEL_BYTES:
+            return
+        length = request.head.headers.get(b"content-length")
+        if length is None:
+            self._model = (block, b"", request)
+            return
+        for name in _LENGTH_NAMES:
+            at = block.find(name) + len(name)
+            if at >= len(name) and block.startswith(length + b"\r\n", at):
+                self._model = (block[:at], block[at + len(length) :], request)
+
+    def _recall(self, data: bytes, end: int) -> Request | None:
+        if self._model is None:
+            return None
+        before, after, request = self._model
+        at = end - len(after)
+        if at < len(before) or not data.startswith(before) or not data.startswith(after, at):
+            return None
+        length = data[len(before) : at]
+        head = request.head
+        if length == head.headers.get(b"content-length", b""):
+            return request
+        if len(length) > _LENGTH_DIGITS or not length.isdigit():
+            return None
+        if int(length) > self._body_limit:
+            raise BodyTooLarge(f"the body may have at most {self._body_limit} bytes")
+        headers = {**head.headers, b"content-length": length}
+        return Request(
+            RequestHead(head.method, head.path, head.query, headers, head.peer),
+            int(length),
+            request.keeps_alive,
+            request.is_http10,
+            request.awaits_continue,
+        )
+
+
+def _split_request_line(block: bytes) -> tuple[bytes, bytes, bytes]:
     words = block[: block.find(b"\r\n")].split(b" ")
-    if len(words) != 3:
+    if len(words) != 3:  # llhttp takes HTTP/0.9, and more than one blank
         raise BadRequest("the request line isn't METHOD TARGET HTTP/1.1 with single blanks")
     method, target, version = words
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
@@ -59,63 +227,23 @@ def read_request_line(block: bytes) -> tuple[bytes, bytes, bytes]:
     return method, target, version
 
 
-def make_head(method: bytes, target: bytes, headers: Mapping[bytes, bytes], peer: str) -> RequestHead:
-    """
-    Make the head that handlers see.
-
-    Raises:
-        BadRequest: the target isn't `/path`, `*` of OPTIONS, or an absolute URL of the very Host named in the headers.
-    """
-    if not _TARGET.fullmatch(target):
-        raise BadRequest("the request target has characters that must be percent-encoded")
-    if target[0] != 0x2F and not (target == b"*" and method == b"OPTIONS"):
-        target = _relative(target, headers)
-    path, _, query = target.partition(b"?")
-    return RequestHead(method, path, query, headers, peer)
-
-
-def judge_framing(version: bytes, headers: Mapping[bytes, bytes], body_limit: int) -> Framing:
-    """
-    Decide how the body is framed and whether the connection may be kept.
-
-    Args:
-        version: `HTTP/1.1` or `HTTP/1.0`.
-        headers: lower-case names, each of `ONCE` at most once.
-        body_limit: largest body, in bytes.
-
-    Raises:
-        BadRequest: a coding other than plain `chunked`, both framings, `chunked` from an HTTP/1.0 client.
-        BodyTooLarge: the announced length is over the limit.
-        ExpectationFailed: an expectation that can't be met.
-    """
-    is_http10 = version == b"HTTP/1.0"
-    length = headers.get(b"content-length")
-    body_bytes = 0
-    if b"transfer-encoding" in headers:
-        if is_http10 or length is not None or headers[b"transfer-encoding"].lower() != b"chunked":
-            raise BadRequest("transfer-encoding can only be chunked, in HTTP/1.1, without content-length")
-        body_bytes = CHUNKED
-    elif length is not None:
-        body_bytes = int(length)
-        if body_bytes > body_limit:
-            raise BodyTooLarge(f"the body may have at most {body_limit} bytes")
-    return Framing(
-        body_bytes, _keeps_alive(headers.get(b"connection"), is_http10), is_http10, _expects(headers, is_http10)
-    )
-
-
-def check_host(host: bytes | None, version: bytes) -> None:
-    """
-    Refuse a missing or malformed Host.
-
-    Raises:
-        BadRequest: HTTP/1.1 without Host, or a value that is no host with an optional port.
-    """
-    if host is None:
-        if version == b"HTTP/1.1":
-            raise BadRequest("HTTP/1.1 needs a Host header")
-    elif not _HOST.fullmatch(host):
+def _check_host(host: bytes | None, is_http10: bool) -> None:
+    if host is None and not is_http10:
+        raise BadRequest("HTTP/1.1 needs a Host header")
+    if host is not None and not _HOST.fullmatch(host):
         raise BadRequest("the Host header isn't a host with an optional port")
+
+
+def _body_bytes(headers: Mapping[bytes, bytes], is_http10: bool) -> int:
+    length = headers.get(b"content-length")
+    if length is not None and len(length) > _LENGTH_DIGITS:
+        raise BadRequest("content-length has too many digits")
+    if b"transfer-encoding" not in headers:
+        return 0 if length is None else int(length)
+    # llhttp takes codings before "chunked", and "chunked" from HTTP/1.0 clients.
+    if is_http10 or length is not None or headers[b"transfer-encoding"].lower() != b"chunked":
+        raise BadRequest("transfer-encoding can only be chunked, in HTTP/1.1, without content-length")
+    return CHUNKED
 
 
 def _keeps_alive(connection: bytes | None, is_http10: bool) -> bool:
@@ -125,16 +253,19 @@ def _keeps_alive(connection: bytes | None, is_http10: bool) -> bool:
     return b"close" not in options and (not is_http10 or b"keep-alive" in options)
 
 
-def _expects(headers: Mapping[bytes, bytes], is_http10: bool) -> bool:
+def _awaits_continue(headers: Mapping[bytes, bytes], is_http10: bool) -> bool:
     expectation = headers.get(b"expect")
-    if expectation is None:
-        return False
-    if expectation.lower() != b"100-continue":
+    if expectation is not None and expectation.lower() != b"100-continue":
         raise ExpectationFailed("the only expectation met here is 100-continue")
-    return not is_http10
+    return expectation is not None and not is_http10
 
 
-def _relative(target: bytes, headers: Mapping[bytes, bytes]) -> bytes:
+def _relative(method: bytes, target: bytes, headers: Mapping[bytes, bytes]) -> bytes:
+    """The target as `/path?query`, or `*` of OPTIONS. An absolute URL is taken if it names the very Host of the headers."""
+    if not _TARGET.fullmatch(target):
+        raise BadRequest("the request target has characters that must be percent-encoded")
+    if target.startswith(b"/") or (target == b"*" and method == b"OPTIONS"):
+        return target
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None or absolute[1].lower() != headers.get(b"host", absolute[1]).lower():
         raise BadRequest("the request target isn't a path, and no URL of the Host asked for")

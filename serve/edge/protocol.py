@@ -1,20 +1,17 @@
-"""One client connection: reads requests one at a time through llhttp, runs the handler, keeps the limits."""
+"""One client connection: reads requests one at a time, runs the handler on each, keeps the limits."""
 
 import asyncio
 import math
 from collections.abc import Callable
 from typing import Final, cast
 
-import httptools
-
-from turnout.models.errors import BadRequest, HeaderTooLarge, NoTarget, RequestTimeout, TurnoutError
-from turnout.models.exchange import JSON_HEADERS, RequestHead
+from turnout.models.errors import NoTarget, RequestTimeout, TurnoutError
+from turnout.models.exchange import JSON_HEADERS
 from turnout.serve.edge.answer import CLOSE, Answer, join_lines, status_line
 from turnout.serve.edge.bodies import ChunkedBody, SizedBody
-from turnout.serve.edge.heads import CHUNKED, ONCE, Framing, check_host, judge_framing, make_head, read_request_line
+from turnout.serve.edge.heads import CHUNKED, HeadReader, Request
 from turnout.serve.edge.traffic import Traffic
 
-_HEAD_END: Final = b"\r\n\r\n"
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -24,9 +21,6 @@ class Connection(asyncio.Protocol):
 
     Bytes go to whatever `_take` is: a head, a body, held while an answer is under way, or dropped after a refusal. `deadline` is when, on the
     traffic's clock, `_expire` is due.
-
-    Where heads and bodies end is found here and not by the parser: so messages are parsed one at a time, sizes are exact, and a parser judges one
-    head and nothing else.
     """
 
     __slots__ = (
@@ -35,16 +29,10 @@ class Connection(asyncio.Protocol):
         "_body_deadline",
         "_drained",
         "_expire",
-        "_has_head",
-        "_headers",
+        "_heads",
         "_held",
-        "_host",
         "_is_reading_paused",
         "_loop",
-        "_parser",
-        "_partial",
-        "_peer",
-        "_repeated",
         "_request",
         "_retire_at",
         "_take",
@@ -56,19 +44,13 @@ class Connection(asyncio.Protocol):
     )
 
     _transport: asyncio.Transport
-    _request: tuple[RequestHead, Framing]
+    _heads: HeadReader
+    _request: Request
     _body: SizedBody | ChunkedBody
 
     def __init__(self, traffic: Traffic, loop: asyncio.AbstractEventLoop) -> None:
         self._traffic = traffic
         self._loop = loop
-        self._peer = ""
-        self._host: bytes | None = None
-        self._parser: httptools.HttpRequestParser | None = None
-        self._headers: dict[bytes, bytes] = {}
-        self._repeated: bytes | None = None
-        self._has_head = False
-        self._partial = b""
         self._held = b""
         self._body_deadline = math.inf
         self._answer: Answer | None = None
@@ -84,8 +66,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else ""
         traffic = self._traffic
+        self._heads = HeadReader(traffic.limits.header_bytes, traffic.limits.body_bytes, peer[0] if peer else "")
         is_over = len(traffic.connections) >= traffic.limits.connections
         traffic.connections.add(self)
         if is_over:
@@ -96,7 +78,6 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._abandon()
         self._take = self._drop
-        self._parser = None
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self._traffic.leave(self)
@@ -112,6 +93,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
         if self._answer is not None:
+            self._unsent = self._transport.get_write_buffer_size()
             self.deadline = self._traffic.now + self._traffic.limits.stall_s
 
     def resume_writing(self) -> None:
@@ -120,23 +102,6 @@ class Connection(asyncio.Protocol):
             drained.set_result(None)
         if self._answer is not None:
             self.deadline = math.inf
-
-    # The parser's view.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by llhttp for each header line; it has checked names and values, and takes blanks off the front only."""
-        name = name.lower()
-        headers = self._headers
-        if name in headers:
-            if name in ONCE:
-                self._repeated = name
-            elif name == b"connection":
-                value = headers[name] + b"," + value
-        headers[name] = value.rstrip()
-
-    def on_headers_complete(self) -> None:
-        """Called by llhttp at the end of a head."""
-        self._has_head = True
 
     # The answer's view (`Wire`).
 
@@ -191,7 +156,7 @@ class Connection(asyncio.Protocol):
 
     def heed_drain(self) -> None:
         """A silent connection that hasn't been told to close is kept for a moment: closing it now could lose a request on its way."""
-        if self._answer is None and not self._partial:
+        if self._answer is None and not self._heads.has_begun:
             self.deadline = min(self.deadline, self._traffic.now + self._traffic.limits.drain_silence_s)
             if self._take == self._take_head:
                 self._expire = self._close
@@ -204,74 +169,39 @@ class Connection(asyncio.Protocol):
     # Reading.
 
     def _take_head(self, data: bytes) -> None:
-        known = len(self._partial)
-        if known:
-            data = self._partial + data
-        elif data.startswith(b"\r\n"):  # RFC 9112 2.2: one empty line before a request is ignored
-            data = data[2:]
-        end = data.find(_HEAD_END, max(0, known - 3)) + 4
-        is_whole = end > 3
-        if (end if is_whole else len(data)) > self._traffic.limits.header_bytes:
-            self._refuse(HeaderTooLarge(f"the header may have at most {self._traffic.limits.header_bytes} bytes"))
-        elif not self._parse(data[known:end] if is_whole else data[known:]):
-            self._refuse(BadRequest("this isn't a well-formed HTTP/1.1 request"))
-        elif is_whole:
-            self._take_request(data, end)
-        elif data:
-            self._partial = data
-            if not known:
-                self._wait(self._traffic.limits.header_s, self._refuse_late)
-
-    def _parse(self, data: bytes) -> bool:
-        parser = self._parser
-        if parser is None:
-            self._headers = {}
-            self._has_head = False
-            parser = self._parser = httptools.HttpRequestParser(self)
+        heads = self._heads
+        is_silent = not heads.has_begun
         try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            return True  # RFC 9110 7.8: an offer to change protocols may be ignored; the rest of the request is served as it is
-        except httptools.HttpParserError:
-            return data.startswith(b"PRI * HTTP/2.0\r\n")  # told apart by its version
-        return True
-
-    def _take_request(self, data: bytes, end: int) -> None:
-        """A head is whole: it ends at `end`."""
-        self._partial = b""
-        self._parser = None
-        try:
-            head, framing = self._judge(data[:end])
+            found = heads.read(data)
         except TurnoutError as error:
             self._refuse(error)
             return
-        rest = data[end:]
-        length = framing.body_bytes
-        if 0 <= length <= len(rest):
-            self._run(head, framing, rest[:length], rest[length:])
-            return
-        if framing.awaits_continue and not rest:
+        if found is not None:
+            self._take_request(*found)
+        elif is_silent and heads.has_begun:
+            self._wait(self._traffic.limits.header_s, self._refuse_late)
+
+    def _take_request(self, request: Request, rest: bytes) -> None:
+        length = request.body_bytes
+        if length == 0:
+            self._run(request, b"", rest)
+        elif 0 < length <= len(rest):
+            self._run(request, rest[:length], rest[length:])
+        else:
+            self._begin_body(request, rest)
+
+    def _begin_body(self, request: Request, rest: bytes) -> None:
+        if request.awaits_continue and not rest:
             self._transport.write(_CONTINUE)
         limits = self._traffic.limits
-        self._request = (head, framing)
+        length = request.body_bytes
+        self._request = request
         self._body = ChunkedBody(limits.body_bytes) if length == CHUNKED else SizedBody(length)
         self._body_deadline = self._traffic.now + limits.body_s
         self._wait(limits.body_gap_s, self._refuse_late)
         self._take = self._take_body
         if rest:
             self._take_body(rest)
-
-    def _judge(self, block: bytes) -> tuple[RequestHead, Framing]:
-        method, target, version = read_request_line(block)
-        headers = self._headers
-        if self._repeated is not None or not self._has_head:
-            raise BadRequest("a header that may come once came twice")
-        host = headers.get(b"host")
-        if host is None or host != self._host:
-            check_host(host, version)
-            self._host = host
-        framing = judge_framing(version, headers, self._traffic.limits.body_bytes)
-        return make_head(method, target, headers, self._peer), framing
 
     def _take_body(self, data: bytes) -> None:
         try:
@@ -282,20 +212,18 @@ class Connection(asyncio.Protocol):
         if rest is None:
             self.deadline = min(self._body_deadline, self._traffic.now + self._traffic.limits.body_gap_s)
             return
-        head, framing = self._request
-        body = self._body.content()
+        request, body = self._request, self._body.content()
         del self._request, self._body
-        self._run(head, framing, body, rest)
+        self._run(request, body, rest)
 
-    def _run(self, head: RequestHead, framing: Framing, body: bytes, rest: bytes) -> None:
+    def _run(self, request: Request, body: bytes, rest: bytes) -> None:
         """Start the handler; until it has answered, what arrives is held."""
         self.deadline = math.inf
         self._take = self._hold
         if rest:
             self._hold(rest)
-        traffic = self._traffic
-        self._answer = Answer(self, traffic, framing.keeps_alive, head.method == b"HEAD", framing.is_http10)
-        self._answer.run(self._loop, traffic.handler, head, body)
+        self._answer = answer = Answer(self, self._traffic, request)
+        answer.run(self._loop, body)
 
     def _hold(self, data: bytes) -> None:
         self._held += data
@@ -343,8 +271,7 @@ class Connection(asyncio.Protocol):
 
         Source: RFC 9112 9.6.
         """
-        self._partial = self._held = b""
-        self._parser = None
+        self._held = b""
         self._take = self._drop
         self._wait(self._traffic.limits.linger_s, self.cut)
         self._resume_reading()
