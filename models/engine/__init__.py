@@ -1,0 +1,1 @@
+"""vLLM as a part of a process of ours."""

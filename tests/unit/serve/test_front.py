@@ -1,0 +1,56 @@
+"""The handlers around a model server's own."""
+
+import pytest
+
+from tests.fakes import FakeOut, head
+from turnout.models.target import Load
+from turnout.serve.front import only_routes, while_alive, with_load
+
+ROUTES = {b"/v1/completions": b"POST", b"/health": b"GET"}
+
+
+async def answer(head, body, out):
+    out.full(200, (), b"from the model server")
+
+
+async def stream(head, body, out):
+    out.start(200, ((b"content-type", b"text/event-stream"),))
+    out.write(b"data: 1\n\n")
+    out.end()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        (b"POST", b"/v1/completions", 200),
+        (b"GET", b"/health", 200),
+        (b"GET", b"/v1/completions", 405),
+        (b"POST", b"/collective_rpc", 404),
+        (b"POST", b"/v1/completions/", 404),
+        (b"POST", b"//v1/completions", 404),
+        (b"POST", b"/v1/%63ompletions", 404),
+    ],
+)
+async def test_only_the_named_routes_exist(method, path, status):
+    out = FakeOut()
+    await only_routes(answer, ROUTES)(head(path, method), b"", out)
+    assert out.status == status
+
+
+async def test_whole_and_streamed_answers_carry_the_load_of_the_moment():
+    loads = iter([Load(1, 0, 0.5, 7), Load(2, 1, 0.25, 0)])
+    whole, streamed = FakeOut(), FakeOut()
+    await with_load(answer, lambda: next(loads))(head(), b"", whole)
+    await with_load(stream, lambda: next(loads))(head(), b"", streamed)
+    assert dict(whole.headers)[b"x-turnout-load"] == b"1 0 0.500 7"
+    assert dict(streamed.headers) == {b"content-type": b"text/event-stream", b"x-turnout-load": b"2 1 0.250 0"}
+    assert Load.try_parse(dict(whole.headers)[b"x-turnout-load"]) == Load(1, 0, 0.5, 7)
+
+
+async def test_a_dead_engine_refuses_at_once_with_an_error_that_may_be_tried_elsewhere():
+    out = FakeOut()
+    await while_alive(answer, lambda: False)(head(), b"", out)
+    assert out.status == 503
+    alive = FakeOut()
+    await while_alive(answer, lambda: True)(head(), b"", alive)
+    assert alive.status == 200
