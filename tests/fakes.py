@@ -78,10 +78,15 @@ class FakeUpstream:
 
 
 def outcome(
-    status: int = 200, failure: Failure | None = None, body: bytes = b"", was_sent: bool = True, headers: Headers = ()
+    status: int = 200,
+    failure: Failure | None = None,
+    body: bytes = b"",
+    was_sent: bool = True,
+    headers: Headers = (),
+    is_committed: bool = False,
 ) -> Outcome:
     """An Outcome with times that don't matter."""
-    return Outcome(status, headers, body, failure, "", was_sent, False, 1000.0 if status else None, 1000.5)
+    return Outcome(status, headers, body, failure, "", was_sent, is_committed, 1000.0 if status else None, 1000.5)
 
 
 def answers(body: bytes, status: int = 200, headers: Headers = ()) -> Script:
@@ -89,7 +94,7 @@ def answers(body: bytes, status: int = 200, headers: Headers = ()) -> Script:
 
     async def play(endpoint: Endpoint, request: UpstreamRequest, out: Out) -> Outcome:
         out.full(status, ((b"content-type", b"application/json"),), body)
-        return outcome(status, headers=headers)
+        return outcome(status, headers=headers, is_committed=True)
 
     return play
 
@@ -103,7 +108,7 @@ def streams(*chunks: bytes, failure: Failure | None = None) -> Script:
             out.write(chunk)
         if failure is None:
             out.end()
-        return outcome(200, failure)
+        return outcome(200, failure, is_committed=True)
 
     return play
 

@@ -10,7 +10,7 @@ from turnout.models.ledger import Journal
 from turnout.models.target import Endpoint
 from turnout.models.upstream import Upstream, UpstreamRequest
 from turnout.serve.control.internal import JOURNAL, WATCH
-from turnout.serve.control.report import POLL_S, WatchAnswer, RouterReport
+from turnout.serve.control.report import POLL_S, RouterReport, WatchAnswer
 
 _answers = msgspec.msgpack.Decoder(WatchAnswer)
 

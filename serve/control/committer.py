@@ -29,8 +29,8 @@ class Committer:
     """
     Owner of the connection; made and used on one event loop, which it never blocks.
 
-    A commit waits for the disk, so its cost is shared: the first job of a batch waits `linger_s` for others. Each job has a savepoint of its own, so one
-    that fails takes nothing with it. At most `capacity` jobs wait; more are refused.
+    A commit waits for the disk, so its cost is shared: the first job of a batch waits `linger_s` for others. Each job has a savepoint of its
+    own, so one that fails takes nothing with it. At most `capacity` jobs wait; more are refused.
     """
 
     def __init__(self, connection: sqlite3.Connection, linger_s: float = 0.002, capacity: int = 1000) -> None:

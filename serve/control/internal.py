@@ -8,10 +8,10 @@ import msgspec
 from turnout.models.errors import BadRequest, NotFound, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.ledger import Journal
+from turnout.serve.control.report import POLL_S, RouterReport, WatchAnswer
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
 from turnout.serve.control.store import LedgerStore
-from turnout.serve.control.report import POLL_S, WatchAnswer, RouterReport
 
 MSGPACK: Headers = ((b"content-type", b"application/msgpack"),)
 JOURNAL = "/internal/journal"

@@ -7,6 +7,7 @@ from typing import Self
 
 import msgspec
 
+from turnout.models.errors import BadRequest
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.secret import ConfigError
@@ -156,8 +157,10 @@ def digest_event(event: AuditEvent) -> bytes:
 
 
 def _append(connection: sqlite3.Connection, journal: Journal) -> None:
-    if journal.entries:
+    try:
         connection.executemany(_INSERT_ENTRY, [msgspec.structs.astuple(entry) for entry in journal.entries])
+    except OverflowError as error:
+        raise BadRequest("a row has a number of more than 63 bits") from error
     for event in journal.events:
         _append_event(connection, event)
 

@@ -1,0 +1,209 @@
+"""`/admin/*`: what an administrator may see and change. FastAPI, so that the routes describe themselves at `/admin/openapi.json`."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from turnout.models.errors import BadRequest, NotFound, TurnoutError, Unauthorized
+from turnout.models.exchange import JSON_HEADERS, Handler, Out, RequestHead
+from turnout.serve.config.dynamic import DynamicConfig
+from turnout.serve.config.overlay import Overlay
+from turnout.serve.control.roster import Member, Reach, Roster
+from turnout.serve.control.settings import SettingsBook
+from turnout.serve.control.store import LedgerStore
+
+REACH_S = 5.0
+"""Longest that a change waits for routers that report and don't acknowledge. Leases end long before."""
+
+After = Annotated[int, Query(ge=0, description="rows with a greater seq")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class TargetChange(BaseModel):
+    """What to change of a target: what isn't there stays."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    weight: Annotated[float, Field(ge=0, le=1_000_000)] | None = Field(
+        None, description="instead of the file's; null: the file's again"
+    )
+    drained: bool | None = Field(None, description="true: no new requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the admin routes work with."""
+
+    ledger: LedgerStore
+    book: SettingsBook
+    roster: Roster
+    clock: Callable[[], float]
+    version: str
+
+
+def make_admin_app(desk: Desk) -> FastAPI:
+    """The routes. Who may use them is checked in front, by `require_key`."""
+    app = FastAPI(
+        title="Turnout admin", version=desk.version, openapi_url="/admin/openapi.json", docs_url=None, redoc_url=None
+    )
+    app.add_exception_handler(TurnoutError, _tell_error)
+    app.add_exception_handler(RequestValidationError, _tell_invalid)
+    _add_views(app, desk)
+    _add_changes(app, desk)
+    _add_rows(app, desk)
+    return app
+
+
+def require_key(handler: Handler, key: str) -> Handler:
+    """A handler that answers 401 unless the request carries `Authorization: Bearer <key>`, compared in constant time."""
+    expected = b"Bearer " + key.encode()
+    refusal = Unauthorized(
+        "the admin key is missing or wrong: Authorization: Bearer <key of state_dir/admin.key>"
+    ).to_json()
+
+    async def check(head: RequestHead, body: bytes, out: Out) -> None:
+        if hmac.compare_digest(head.headers.get(b"authorization", b""), expected):
+            await handler(head, body, out)
+        else:
+            out.full(401, (*JSON_HEADERS, (b"www-authenticate", b"Bearer")), refusal)
+
+    return check
+
+
+def _add_views(app: FastAPI, desk: Desk) -> None:
+    @app.get("/admin/status")
+    async def show_status() -> dict[str, Any]:
+        """Routers, settings and overlay in force."""
+        accepted = desk.book.accepted
+        return {
+            "version": desk.version,
+            "config": {"fingerprint": accepted.fingerprint, "accepted_at_ns": accepted.at_ns} if accepted else None,
+            "overlay": _show_overlay(desk.book.overlay),
+            "routers": [_show_router(member, desk.clock()) for member in desk.roster.live()],
+        }
+
+    @app.get("/admin/targets")
+    async def list_targets() -> list[dict[str, Any]]:
+        """Every target of the accepted settings: as the file has it, as the overlay changes it, and as each router sees it."""
+        return (
+            [] if desk.book.config is None else _show_targets(desk.book.config, desk.book.overlay, desk.roster.live())
+        )
+
+    @app.get("/admin/config")
+    async def show_config() -> dict[str, Any]:
+        """The settings that routers accepted last (secrets are references), and the overlay on top of them."""
+        config = desk.book.config
+        return {
+            "fingerprint": desk.book.accepted.fingerprint if desk.book.accepted else None,
+            "config": config.model_dump(mode="json", exclude_unset=True) if config else None,
+            "overlay": _show_overlay(desk.book.overlay),
+        }
+
+
+def _add_changes(app: FastAPI, desk: Desk) -> None:
+    @app.put("/admin/targets/{name}")
+    async def change_target(name: str, change: TargetChange) -> dict[str, Any]:
+        """Change weight or drain; answered when every live router applies it, or its lease has ended."""
+        wanted = change.model_dump(include=change.model_fields_set)
+        if not wanted or ("drained" in wanted and wanted["drained"] is None):
+            raise BadRequest("give weight (a number, or null for the file's), drained (true or false), or both")
+        return await _reach(desk, await desk.book.change_target(name, wanted))
+
+    @app.post("/admin/config/reset")
+    async def reset() -> dict[str, Any]:
+        """Drop every change made here: the file alone counts again."""
+        return await _reach(desk, await desk.book.reset())
+
+
+def _add_rows(app: FastAPI, desk: Desk) -> None:
+    @app.get("/admin/ledger")
+    async def list_ledger(after: After = 0, limit: Limit = 100) -> dict[str, Any]:
+        """Attempts and what they cost, in the order they were written; `next_after` is the `after` of the next page."""
+        rows = await desk.ledger.list_entries(after, limit)
+        shown = [{"seq": row.seq, **msgspec.structs.asdict(row.entry)} for row in rows]
+        return {"rows": shown, "next_after": rows[-1].seq if rows else after}
+
+    @app.get("/admin/audit")
+    async def list_audit(after: After = 0, limit: Limit = 100) -> dict[str, Any]:
+        """What was decided or changed, in order; `prev_hash` chains the rows."""
+        rows = await desk.ledger.list_events(after, limit)
+        shown = [
+            {"seq": row.seq, **msgspec.structs.asdict(row.event), "prev_hash": row.prev_hash.hex()} for row in rows
+        ]
+        return {"rows": shown, "next_after": rows[-1].seq if rows else after}
+
+    @app.get("/admin/{path:path}", include_in_schema=False)
+    async def refuse(path: str) -> None:
+        raise NotFound(f"there is no /admin/{path}; /admin/openapi.json lists what there is")
+
+
+async def _reach(desk: Desk, overlay: Overlay) -> dict[str, Any]:
+    reach: Reach = await desk.roster.wait_for(overlay.version, REACH_S)
+    return {
+        "overlay": _show_overlay(overlay),
+        "acknowledged": reach.acknowledged,
+        "lease_ended": reach.lease_ended,
+        "late": reach.late,
+    }
+
+
+def _show_overlay(overlay: Overlay) -> dict[str, Any]:
+    return {"version": overlay.version, "weights": dict(overlay.weights), "drained": sorted(overlay.drained)}
+
+
+def _show_router(member: Member, now: float) -> dict[str, Any]:
+    report = member.report
+    return {
+        "router": report.router,
+        "node": report.node,
+        "lease_s": round(member.lease_until - now, 3),
+        "overlay_version": report.have_version,
+        "config": report.config or None,
+        "rejected": report.rejected or None,
+        "in_flight": report.in_flight,
+        "targets": [msgspec.structs.asdict(target) for target in report.targets],
+    }
+
+
+def _show_targets(config: DynamicConfig, overlay: Overlay, routers: list[Member]) -> list[dict[str, Any]]:
+    models: dict[str, list[str]] = {}
+    for model in config.models:
+        for target in model.targets:
+            models.setdefault(target.name, []).append(model.name)
+    settings = {target.name: target for model in config.models for target in model.targets}
+    return [
+        {
+            "name": name,
+            "models": models[name],
+            "pool": target.pool,
+            "provider": target.provider,
+            "weight": overlay.weights.get(name, target.weight),
+            "file_weight": target.weight,
+            "drained": name in overlay.drained,
+            "routers": {
+                member.report.router: msgspec.structs.asdict(seen)
+                for member in routers
+                for seen in member.report.targets
+                if seen.name == name
+            },
+        }
+        for name, target in settings.items()
+    ]
+
+
+async def _tell_error(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, TurnoutError)
+    return Response(error.to_json(), error.status, media_type="application/json")
+
+
+async def _tell_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    told = "; ".join(f"{'.'.join(str(step) for step in each['loc'])}: {each['msg']}" for each in error.errors())
+    return await _tell_error(request, BadRequest(told))

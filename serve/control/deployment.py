@@ -1,0 +1,96 @@
+"""The Control deployment: one replica, one writer, two listeners."""
+
+import os
+import time
+from importlib.metadata import version
+from typing import Any
+
+import ray
+from ray import serve
+
+from turnout.serve.config.arguments import ControlArgs
+from turnout.serve.config.secret import Secrets
+from turnout.serve.control.admin import Desk, make_admin_app, require_key
+from turnout.serve.control.internal import InternalRoutes
+from turnout.serve.control.roster import Roster
+from turnout.serve.control.settings import SettingsBook
+from turnout.serve.control.sqlite import SqliteStore
+from turnout.serve.control.state_dir import STORE_FILE, StateDir
+from turnout.serve.edge.asgi import AsgiBridge
+from turnout.serve.edge.config import EdgeConfig
+from turnout.serve.edge.edge import Edge
+from turnout.serve.listener import PrivateListener
+from turnout.serve.options import HEALTH_PERIOD_S, HEALTH_TIMEOUT_S
+
+DRAIN_S = 3.0
+"""For calls in flight when Control is stopped; routers keep their rows until the next one listens."""
+
+HEAD = "head"
+ADMIN_HOST = "127.0.0.1"
+
+
+class Control:
+    """
+    The replica. It holds the lock of `state_dir` for its life, so a second one anywhere on that disk refuses to start.
+
+    Routers reach it at a private listener, which discovery tells them of; `/admin/*` is on loopback of its node.
+    """
+
+    async def __init__(self, args: ControlArgs) -> None:
+        self._is_draining = False
+        self._state = StateDir.take(args.state_dir)
+        secrets = Secrets(os.environ, ray.get_runtime_context().get_node_id())
+        admin_key = secrets.read_line(args.admin_key) if args.admin_key else self._state.get_admin_key()
+        self._store = SqliteStore.open(self._state.path / STORE_FILE)
+        book = await SettingsBook.open(self._store, time.time_ns)
+        roster = Roster(time.monotonic)
+        self._internal = PrivateListener(InternalRoutes(self._store, book, roster), args.host)
+        self._version = version("turnout")
+        app = make_admin_app(Desk(self._store, book, roster, time.monotonic, self._version))
+        self._admin = Edge(require_key(AsgiBridge(app), admin_key), EdgeConfig(ADMIN_HOST, args.admin_port))
+        await self._internal.open()
+        await self._admin.start()
+
+    def record_replica_metadata(self) -> dict[str, Any]:
+        """Where routers reach it; Serve asks once."""
+        return self._internal.metadata("control", self._version)
+
+    def check_health(self) -> None:
+        """
+        Tell Serve whether it can work.
+
+        Raises:
+            RuntimeError: a listener or the store's thread is gone.
+        """
+        if self._is_draining:
+            return
+        self._internal.check()
+        if not self._admin.is_listening:
+            raise RuntimeError("the admin listener is gone")
+        if not self._store.is_alive:
+            raise RuntimeError("the store is closed")
+
+    async def __del__(self) -> None:
+        """Answer what is in flight, put it on disk, let go of the lock. Serve awaits this once."""
+        self._is_draining = True
+        await self._admin.close()
+        await self._internal.drain(DRAIN_S)
+        await self._store.close()
+        self._state.release()
+
+
+def control_app(args: ControlArgs) -> serve.Application:
+    """The Serve application of Control."""
+    node = "__internal_head__" if args.node == HEAD else args.node
+    deployment = serve.deployment(Control).options(
+        name="Control",
+        num_replicas=1,
+        # The old one has to let go of the lock before the new one can start.
+        max_surge_percent=0,
+        ray_actor_options={"num_cpus": args.num_cpus, "resources": {f"node:{node}": 0.001}},
+        graceful_shutdown_wait_loop_s=0.1,
+        graceful_shutdown_timeout_s=2 * DRAIN_S + 5.0,
+        health_check_period_s=HEALTH_PERIOD_S,
+        health_check_timeout_s=HEALTH_TIMEOUT_S,
+    )
+    return deployment.bind(args)
