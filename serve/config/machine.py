@@ -10,14 +10,14 @@ from turnout.serve.config.compile import is_loopback
 from turnout.serve.config.crosscheck import Found
 from turnout.serve.config.keys import parse_keys
 from turnout.serve.config.part import Part
-from turnout.serve.config.secret import ConfigError, Secrets, is_reference
+from turnout.serve.config.secret import THIS_MACHINE, ConfigError, Secrets, is_reference
 
 _FILES = frozenset({"cert", "key", "ca_file"})
 
 
 def check_machine(root: Part, environ: Mapping[str, str]) -> Found:
     """Warnings about what isn't here, and errors for what is here and wrong."""
-    secrets = Secrets(environ, "this machine")
+    secrets = Secrets(environ, THIS_MACHINE)
     for app in root.at("applications").parts():
         for part in _leaves(app):
             yield from _check_leaf(part, secrets)

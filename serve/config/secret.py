@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+THIS_MACHINE = "this machine"
+"""Stands for the node where there's no Ray yet."""
+
 
 class ConfigError(Exception):
     """Settings that can't be used here; the text says what to mend and never holds a secret."""
@@ -18,10 +21,10 @@ class Secrets:
 
     def __init__(self, environ: Mapping[str, str], node: str) -> None:
         self._environ = environ
-        self._node = node
+        self._place = node if node == THIS_MACHINE else f"node {node}"
 
     def __repr__(self) -> str:
-        return f"Secrets(node={self._node!r})"
+        return f"Secrets({self._place!r})"
 
     def read(self, reference: str) -> str:
         """
@@ -58,4 +61,4 @@ class Secrets:
 
     def refuse(self, problem: str) -> ConfigError:
         """The error that says `problem` and where."""
-        return ConfigError(f"{problem} on node {self._node}")
+        return ConfigError(f"{problem} on {self._place}")
