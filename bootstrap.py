@@ -205,7 +205,8 @@ def wait(child: subprocess.Popen[bytes], title: str, log: Path, started: float) 
             return child.wait(timeout=pause_s)
         except subprocess.TimeoutExpired:
             lines = log.read_text(errors="replace").split("\n")
-            last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            telling = (line.strip() for line in reversed(lines) if line.strip() and not line.startswith("WARNING"))
+            last = next(telling, "")
             say(f"{title}: {time.monotonic() - started:.0f} s  {last}")
 
 

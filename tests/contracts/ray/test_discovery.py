@@ -123,6 +123,8 @@ async def test_a_killed_replica_leaves_the_list_and_its_successor_joins_it(chang
     (before,) = changes.lists["killed"]
     os.kill(await handle.pid.remote(), signal.SIGKILL)
     await changes.until(lambda seen: seen.lists["killed"] and seen.lists["killed"][0].id != before.id)
+    (after,) = changes.lists["killed"]
+    assert after.port == before.port == 1240
     await delete("killed")
 
 
