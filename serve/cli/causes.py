@@ -20,6 +20,10 @@ _KNOWN = (
         r"AF_UNIX path length|socket path.*too long",
         "Ray's folder has too long a name for its sockets: set RAY_TMPDIR to a shorter one",
     ),
+    (
+        r"current node timed out during startup",
+        "the machine is too busy for Ray, which waits 30 s for its own processes: try again",
+    ),
     (r"No space left on device", "the disk is full"),
     (
         r"OutOfMemoryError|was killed due to the node running low on memory|Cannot allocate memory",

@@ -32,7 +32,7 @@ def locate(file: Path | None, environ: Mapping[str, str], client: httpx.Client) 
     """
     The cluster of `file`, or the only one that `turnout up` runs here.
 
-    A file's cluster may have been started by `serve run` or on Kubernetes too; Ray's dashboard is then at RAY_DASHBOARD_ADDRESS, else at Ray's own port.
+    A file's cluster may have been started otherwise, too; Ray's dashboard is then at RAY_DASHBOARD_ADDRESS, else at Ray's own port.
 
     Raises:
         Refusal: no file and not exactly one cluster; or the file has errors.

@@ -66,8 +66,9 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     ]
     for line in align(table):
         say(line)
-    for name in sorted(default_store().wheels.keys() - {m.origin.name for m in stored}):
-        say(f"{name}  not here: turnout models pull {name}", style="dim")
+    for name, wheel in default_store().wheels.items():
+        if name not in {m.origin.name for m in stored}:
+            say(f"{name}  not here: turnout models pull {name}   ({wheel.summary})", style="dim")
 
 
 @app.command(epilog=PATH_EPILOG)
