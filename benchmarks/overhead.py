@@ -22,7 +22,7 @@ from turnout.benchmarks.findings import Finding
 from turnout.benchmarks.load.upstream import MODEL
 from turnout.benchmarks.machine import describe_machine, describe_versions
 from turnout.benchmarks.scenarios.assembly import Options, assemble
-from turnout.benchmarks.scenarios.schedule import plan_steps, run_steps
+from turnout.benchmarks.scenarios.schedule import STEPS, plan_steps, run_steps
 
 GOALS = (
     Goal("cpu_us_per_request", "us", at_most=100, is_quick=True),
@@ -54,7 +54,6 @@ def main(arguments: list[str] | None = None) -> int:
     options, output = parse_arguments(arguments)
     words = redact_keys(sys.argv[1:] if arguments is None else arguments)
     started_at, began = datetime.now(UTC), time.monotonic()
-    goals = [goal for goal in GOALS if goal.is_quick or not options.is_quick]
     with ExitStack() as stack:
         assembly = assemble(options, random.Random(options.seed), stack)
         steps = plan_steps(assembly, options)
@@ -66,7 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
             "upstream": assembly.setup.upstream.description,
             "references": [reference.name for reference in assembly.setup.references],
         }
-    figures = judge(goals, findings, assembly.missing)
+    goals = [goal for goal in GOALS if goal.is_quick or not options.is_quick]
+    wanted = [goal for goal in goals if not options.only or any(goal.name in step.figures for step in steps)]
+    figures = judge(wanted, findings, assembly.missing)
     report = Report("overhead", words, options.seed, started_at.isoformat(timespec="seconds"), facts, figures, samples)
     print_report(report, time.monotonic() - began)
     if output.json:
@@ -93,50 +94,41 @@ def parse_arguments(arguments: list[str] | None) -> tuple[Options, Output]:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything, raw samples too")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it as PNG, SVG or PDF (needs matplotlib)")
     parser.add_argument("--seed", type=int, default=1, help="of every random choice; 1 unless given")
-    parser.add_argument(
-        "--rate",
-        type=float,
-        default=500.0,
-        metavar="R",
-        help="requests a second of the open-loop rows; 500 unless given",
-    )
-    there = parser.add_argument_group("a gateway that runs already")
-    there.add_argument(
-        "--target", metavar="URL", help="its route, such as http://node:8000/v1; without it a gateway is started here"
-    )
-    there.add_argument("--api-key", metavar="env:NAME", help="for it: a variable's name, or the key itself")
-    there.add_argument("--model", default=MODEL, metavar="NAME", help="to ask it for")
-    there.add_argument("--upstream", metavar="URL", help="the model server behind it, to measure without the gateway")
-    there.add_argument("--upstream-api-key", metavar="env:NAME")
-    there.add_argument("--upstream-model", metavar="NAME", help="if the server calls the model differently")
-    there.add_argument(
-        "--pid",
-        type=int,
-        action="append",
-        default=[],
-        help="a process of the gateway on this machine, for the CPU rows; repeat",
-    )
-    beside = parser.add_argument_group("what to compare with (full run)")
-    beside.add_argument("--litellm-venv", type=Path, metavar="DIR", help="an environment with litellm[proxy]")
-    beside.add_argument("--vllm-router-venv", type=Path, metavar="DIR", help="an environment with vllm-router")
-    beside.add_argument(
-        "--engine",
-        default="smollm2",
-        metavar="MODEL",
-        help="model of the vLLM row: a pulled name or a folder",
-    )
-    beside.add_argument(
-        "--engine-url", metavar="URL", help="a vLLM server that runs already, with --engine as its model's name"
-    )
-    given = parser.parse_args(arguments)
-    if (given.target is None) != (given.upstream is None):
+    parser.add_argument("--only", action="append", default=[], choices=STEPS, help="run this scenario; repeat for more")
+    parser.add_argument("--rate", type=float, default=500.0, metavar="R", help="requests a second in open loop (500)")
+    add_target_arguments(parser.add_argument_group("a gateway that runs already"))
+    add_comparison_arguments(parser.add_argument_group("what to compare with, in a full run"))
+    given = vars(parser.parse_args(arguments))
+    if (given["target"] is None) != (given["upstream"] is None):
         parser.error("--target and --upstream go together: one is measured against the other")
-    options = Options(
-        is_quick=given.quick, seed=given.seed, rate=given.rate, target=given.target, api_key=read_key(given.api_key), model=given.model,
-        upstream=given.upstream, upstream_api_key=read_key(given.upstream_api_key), upstream_model=given.upstream_model, pids=tuple(given.pid),
-        litellm_venv=given.litellm_venv, vllm_router_venv=given.vllm_router_venv, engine=given.engine, engine_url=given.engine_url,
-    )  # fmt: skip
-    return options, Output(given.json, given.plot)
+    output = Output(given.pop("json"), given.pop("plot"))
+    keys = {name: read_key(given.pop(name)) for name in ("api_key", "upstream_api_key")}
+    lists = {name: tuple(given.pop(name)) for name in ("only", "pids")}
+    return Options(is_quick=given.pop("quick"), **given, **keys, **lists), output
+
+
+def add_target_arguments(group: "argparse._ArgumentGroup") -> None:
+    """Options for measuring somebody's own gateway, such as one in front of GPU nodes."""
+    group.add_argument(
+        "--target", metavar="URL", help="its route, such as http://node:8000/v1; else one is started here"
+    )
+    group.add_argument("--api-key", metavar="env:NAME", help="for it: a variable's name, or the key itself")
+    group.add_argument("--model", default=MODEL, metavar="NAME", help="to ask it for")
+    group.add_argument("--upstream", metavar="URL", help="the model server behind it, to measure without the gateway")
+    group.add_argument("--upstream-api-key", metavar="env:NAME", help="for that")
+    group.add_argument("--upstream-model", metavar="NAME", help="if the server calls the model differently")
+    help_on_pid = "a process of the gateway on this machine, for the CPU and memory rows; repeat for more"
+    group.add_argument("--pid", dest="pids", type=int, action="append", default=[], metavar="N", help=help_on_pid)
+
+
+def add_comparison_arguments(group: "argparse._ArgumentGroup") -> None:
+    """Options for what stands beside our own gateway."""
+    group.add_argument("--litellm-venv", type=Path, metavar="DIR", help="an environment with litellm[proxy]")
+    group.add_argument("--vllm-router-venv", type=Path, metavar="DIR", help="an environment with vllm-router")
+    group.add_argument(
+        "--engine", default="smollm2", metavar="MODEL", help="for the vLLM row: a pulled name or a folder"
+    )
+    group.add_argument("--engine-url", metavar="URL", help="a vLLM server that runs already; --engine is its model")
 
 
 def read_key(reference: str | None) -> str | None:

@@ -24,6 +24,7 @@ KEY = "sk-turnout-bench"
 START_S = 90.0
 DEPLOY_S = 60.0
 STOP_S = 10.0
+RAY_ADDRESS = re.compile(r"/raylet .*--gcs-address=(\S+)")
 REPLICA = re.compile(r"ray::ServeReplica:(?P<app>[^:]+):(?P<deployment>[^:.\s]+)")
 
 
@@ -75,8 +76,7 @@ class Gateway:
         before = {process.pid for process in self.find_replicas("router")}
         file = self.folder / "cluster.yaml"
         file.write_text(config.to_yaml())
-        address = (self.folder / "ray" / "ray_current_cluster").read_text().strip()
-        command = [*serve_command(file), "--non-blocking", "--address", address]
+        command = [*serve_command(file), "--non-blocking", "--address", self._find_ray_address()]
         environment = {**self.environment, "RAY_AUTH_MODE": "token"}
         environment.pop("RAY_ADDRESS")
         done = subprocess.run(
@@ -91,6 +91,13 @@ class Gateway:
                 return replace(self, config=config)
             time.sleep(0.1)
         raise GatewayFailed(f"the new version isn't there after {DEPLOY_S:.0f} s\n{_end_of_log(self.folder)}")
+
+    def _find_ray_address(self) -> str:
+        """Where the cluster's own `ray.init` can be joined; only the raylet's command line tells."""
+        for process in find_descendants(self.process.pid):
+            if found := RAY_ADDRESS.search(process.title):
+                return found[1]
+        raise GatewayFailed(f"no raylet runs\n{_end_of_log(self.folder)}")
 
     def wait_for_replicas(self, count: int, timeout_s: float) -> None:
         """

@@ -45,6 +45,7 @@ class Options:
         litellm_venv, vllm_router_venv: environments that have them.
         engine: a vLLM model on disk, by name or folder.
         engine_url: a vLLM server that runs already, with `engine` as its model's name.
+        only: names of scenarios; none means all that belong to the run.
     """
 
     is_quick: bool
@@ -61,6 +62,7 @@ class Options:
     vllm_router_venv: Path | None = None
     engine: str = "smollm2"
     engine_url: str | None = None
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from turnout.benchmarks.scenarios.setup import NotMeasurable, Setup
 
 CONNECTIONS = 32
 WARM_UP_S = 0.5
+SLOWEST_S = 60.0  # some references need seconds for what is in flight
 NO_PIDS = "the gateway's processes aren't known: give --pid"
 
 
@@ -51,7 +52,8 @@ def _load(
     subjects = (turnout, *references)
 
     def plan(subject: Subject) -> LoadPlan:
-        return replace(setup.unary(subject, size_bytes), connections=CONNECTIONS, duration_s=setup.effort.load_s)
+        base = setup.unary(subject, size_bytes)
+        return replace(base, connections=CONNECTIONS, duration_s=setup.effort.load_s, give_up_s=SLOWEST_S)
 
     for subject in subjects:
         measure(setup.client, subject, replace(plan(subject), duration_s=WARM_UP_S))

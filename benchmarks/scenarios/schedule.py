@@ -1,7 +1,8 @@
 """Which scenarios a run consists of, and what happens when one of them fails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from turnout.benchmarks.findings import Finding, Findings
@@ -24,48 +25,56 @@ class Step:
     One scenario of a run.
 
     Attributes:
-        title: for the progress.
+        name: for `--only` and the progress.
         figures: that it finds, for when it fails.
         run: does it.
     """
 
-    title: str
+    name: str
     figures: tuple[str, ...]
     run: Callable[[Setup], Findings]
 
 
+QUICK_STEPS = ("idle", "cost", "latency", "ttft", "tokens", "memory")
+STEPS = (
+    "idle",
+    "cost",
+    "large-bodies",
+    "tls",
+    "latency",
+    "ttft",
+    "open-loop",
+    "tokens",
+    "memory",
+    "engine",
+    "disruption",
+)
+"""Every scenario, in its order: memory is read after the load, updates and kills come last."""
+
+
 def plan_steps(assembly: Assembly, options: Options) -> list[Step]:
-    """The scenarios of this run; memory is read after the load, updates and kills come last."""
-    idle = Step("what it costs idle", ("idle_gateway_cores", "idle_cluster_cores", "idle_cluster_pss_mb"), measure_idle)
+    """The scenarios of this run, less those that `--only` leaves out and those that `assembly.missing` explains."""
+    steps = {step.name: step for step in _describe_steps(assembly, options)}
+    wanted = options.only or (QUICK_STEPS if options.is_quick else STEPS)
+    return [steps[name] for name in STEPS if name in wanted and name in steps]
+
+
+def _describe_steps(assembly: Assembly, options: Options) -> Iterator[Step]:
     ratios = tuple(f"cpu_per_request_vs_{reference.name}" for reference in assembly.setup.references)
-    cost = Step("CPU for each request", ("cpu_us_per_request", *ratios), measure_request_cost)
-    latency = Step("added latency", ("added_p50_ms_c1", "added_p99_ms_c1"), measure_added_latency)
-    ttft = Step("added time to first token", ("added_ttft_p50_ms_c1",), measure_added_ttft)
-    tokens = Step("CPU for each token", ("cpu_us_per_token",), measure_token_cost)
-    memory = Step("memory", ("router_pss_mb",), measure_memory)
-    if options.is_quick:
-        return [idle, cost, latency, ttft, tokens, memory]
-    large = Step("CPU for each request of 32 kB", ("cpu_us_per_request_32kb",), measure_large_body_cost)
-    rate = options.rate
-    open_loop = Step(
-        "open loop", ("open_loop_added_p50_ms", "open_loop_added_p99_ms"), lambda setup: measure_open_loop(setup, rate)
-    )
-    steps = [idle, cost, large, latency, ttft, open_loop, tokens, memory]
-    if (tls_model := assembly.tls_model) is not None:
-        tls = Step(
-            "CPU for each request to a TLS upstream",
-            ("cpu_us_per_request_tls",),
-            lambda setup: measure_tls_cost(setup, tls_model),
-        )
-        steps.insert(3, tls)
-    if (engine := assembly.engine) is not None:
-        steps.append(
-            Step("real vLLM", ("added_ttft_p50_ms_real_vllm",), lambda setup: measure_engine_ttft(setup, engine))
-        )
-    steps.append(
-        Step("updates and kills", ("lost_in_rolling_update", "lost_beyond_in_flight_on_kill"), measure_disruption)
-    )
-    return steps
+    open_loop = partial(measure_open_loop, rate=options.rate)
+    yield Step("idle", ("idle_gateway_cores", "idle_cluster_cores", "idle_cluster_pss_mb"), measure_idle)
+    yield Step("cost", ("cpu_us_per_request", *ratios), measure_request_cost)
+    yield Step("large-bodies", ("cpu_us_per_request_32kb",), measure_large_body_cost)
+    yield Step("latency", ("added_p50_ms_c1", "added_p99_ms_c1"), measure_added_latency)
+    yield Step("ttft", ("added_ttft_p50_ms_c1",), measure_added_ttft)
+    yield Step("open-loop", ("open_loop_added_p50_ms", "open_loop_added_p99_ms"), open_loop)
+    yield Step("tokens", ("cpu_us_per_token",), measure_token_cost)
+    yield Step("memory", ("router_pss_mb",), measure_memory)
+    yield Step("disruption", ("lost_in_rolling_update", "lost_beyond_in_flight_on_kill"), measure_disruption)
+    if assembly.tls_model is not None:
+        yield Step("tls", ("cpu_us_per_request_tls",), partial(measure_tls_cost, tls_model=assembly.tls_model))
+    if assembly.engine is not None:
+        yield Step("engine", ("added_ttft_p50_ms_real_vllm",), partial(measure_engine_ttft, engine=assembly.engine))
 
 
 def run_steps(
@@ -75,20 +84,20 @@ def run_steps(
     Runs the scenarios one after the other; one that fails leaves its figures without value and doesn't stop the rest.
 
     Returns:
-        What was found, the raw samples by scenario, and the titles of those that failed (not those that couldn't be measured here).
+        What was found, the raw samples by scenario, and the names of those that failed (not those that couldn't be measured here).
     """
     values: list[Finding] = []
     samples: dict[str, Any] = {}
     failed: list[str] = []
     for number, step in enumerate(steps, 1):
-        say(f"[{number}/{len(steps)}] {step.title}")
+        say(f"[{number}/{len(steps)}] {step.name}")
         try:
             findings = step.run(setup)
         except NotMeasurable as why:
             values += [Finding(name, None, str(why)) for name in step.figures]
         except (BadAnswers, LoadFailed, GatewayFailed) as error:
             say(f"  failed: {error}")
-            failed.append(step.title)
+            failed.append(step.name)
             values += [Finding(name, None, f"failed: {str(error).splitlines()[0]}") for name in step.figures]
         else:
             values += findings.values

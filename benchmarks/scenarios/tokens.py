@@ -8,7 +8,7 @@ from turnout.benchmarks.findings import Finding, Findings
 from turnout.benchmarks.load.plan import LoadPlan
 from turnout.benchmarks.load.upstream import Pace
 from turnout.benchmarks.rounds import Subject, interleave, median_and_best
-from turnout.benchmarks.scenarios.cost import NO_PIDS
+from turnout.benchmarks.scenarios.cost import NO_PIDS, SLOWEST_S
 from turnout.benchmarks.scenarios.setup import NotMeasurable, Setup
 
 STREAMS = 16
@@ -23,7 +23,8 @@ def measure_token_cost(setup: Setup) -> Findings:
     setup.upstream.set_pace(Pace(chunks=CHUNKS, gap_ms=GAP_MS))
 
     def plan(subject: Subject) -> LoadPlan:
-        return replace(setup.streams(subject, CHUNKS), connections=STREAMS, duration_s=setup.effort.load_s)
+        base = setup.streams(subject, CHUNKS)
+        return replace(base, connections=STREAMS, duration_s=setup.effort.load_s, give_up_s=SLOWEST_S)
 
     samples = interleave(setup.client, (setup.turnout, *setup.references), plan, setup.effort.rounds, setup.randomness)
     costs = {name: median_and_best([sample.cpu_us_per_event for sample in found]) for name, found in samples.items()}
