@@ -93,7 +93,6 @@ class EmbedderArgs(ScaledArgs):
         model: a name of `turnout models list`, a folder, or a hub id.
         served_name: what the embedder calls its model; the application's name unless said.
         max_batch: texts that go through the model at once.
-        batch_wait_s: how long the first text of a batch waits for others.
         threads: of the model's own computations.
         env: environment variables of a replica.
         host: as for engines.
@@ -102,7 +101,6 @@ class EmbedderArgs(ScaledArgs):
     model: str
     served_name: ModelName | None = None
     max_batch: Annotated[int, Field(ge=1, le=1024)] = 32
-    batch_wait_s: Annotated[float, Field(ge=0, le=1)] = 0.002
     threads: PositiveInt = 1
     env: Variables = {}
     host: str | None = None
