@@ -13,6 +13,14 @@ from turnout.router.plan.fleet import Fleet
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _OVERHEAD_S = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5)
 
+_TARGET_GAUGES = {
+    "turnout_target_in_flight": "Attempts of this router running at a target.",
+    "turnout_target_endpoints": "Endpoints a target has now.",
+    "turnout_engine_running": "Sequences being decoded, as the engines said last.",
+    "turnout_engine_waiting": "Sequences queued in the engines, as they said last.",
+    "turnout_engine_prefill_tokens": "Prompt tokens accepted and not yet prefilled, as the engines said last.",
+}
+
 
 class Histogram:
     """Counts per bucket: a bisection and three additions, an eighth of what the library's own takes; the library still renders it."""
@@ -142,16 +150,18 @@ class Observer(Collector):
             yield family
 
     def _endpoints(self) -> Iterator[Metric]:
-        in_flight = GaugeMetricFamily(
-            "turnout_target_in_flight", "Attempts running at a target.", labels=["turnout_target"]
-        )
-        count = GaugeMetricFamily("turnout_target_endpoints", "Endpoints a target has now.", labels=["turnout_target"])
-        totals: dict[str, tuple[int, int]] = {}
+        """What the router sees of its targets, and what their engines said last; sums over a target's endpoints."""
+        totals: dict[str, dict[str, float]] = {}
         for (target, _), candidate in self._fleet.all_candidates().items():
-            running, endpoints = totals.get(target, (0, 0))
-            totals[target] = (running + candidate.in_flight, endpoints + 1)
-        for target, (running, endpoints) in totals.items():
-            in_flight.add_metric([target], running)
-            count.add_metric([target], endpoints)
-        yield in_flight
-        yield count
+            total = totals.setdefault(target, dict.fromkeys(_TARGET_GAUGES, 0.0))
+            total["turnout_target_in_flight"] += candidate.in_flight
+            total["turnout_target_endpoints"] += 1
+            if candidate.load is not None:
+                total["turnout_engine_running"] += candidate.load.running
+                total["turnout_engine_waiting"] += candidate.load.waiting
+                total["turnout_engine_prefill_tokens"] += candidate.load.prefill_tokens
+        for name, text in _TARGET_GAUGES.items():
+            gauge = GaugeMetricFamily(name, text, labels=["turnout_target"])
+            for target, total in totals.items():
+                gauge.add_metric([target], total[name])
+            yield gauge
