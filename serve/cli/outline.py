@@ -1,6 +1,6 @@
 """What commands need to know of a cluster file: where its route and its admin API are, what it serves, who may ask."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,17 +56,25 @@ class Outline:
     fingerprint: str
 
 
-def get_outline(path: Path, environ: Mapping[str, str]) -> Outline:
+def get_outline(path: Path, environ: Mapping[str, str], tell: Callable[[str], None] | None = None) -> Outline:
     """
     What the file at `path` describes.
+
+    Args:
+        path: the cluster file.
+        environ: what the switches of Serve's ingress, and secrets, are looked up in.
+        tell: called with each warning.
 
     Raises:
         Refusal: the file has errors; all of them are listed.
     """
-    errors = [problem for problem in check_file(path, environ) if problem.severity == "error"]
+    problems = check_file(path, environ)
+    errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         listed = "\n".join(f"  {write_problem(problem)}" for problem in errors)
         raise Refusal(f"{path} can't be used:\n{listed}", "", ExitCode.BAD_INPUT)
+    for problem in problems if tell else ():
+        tell(f"warning: {write_problem(problem)}")
     return _describe(path.resolve(), load_file(path))
 
 

@@ -15,7 +15,7 @@ from turnout.serve.cli.http import new_client
 from turnout.serve.cli.interrupts import Interrupts
 from turnout.serve.cli.outline import get_outline
 from turnout.serve.cli.running import place_of
-from turnout.serve.cli.screen import say
+from turnout.serve.cli.screen import say, warn
 from turnout.serve.cli.serve_run import make_environment, ray_folder, serve_command
 from turnout.serve.cli.stopping import Clockwork
 
@@ -45,7 +45,7 @@ def up(
     ] = False,
 ) -> None:
     """Start the cluster that a file describes, and stay until ctrl-C."""
-    outline = get_outline(file, os.environ)
+    outline = get_outline(file, os.environ, warn)
     place = place_of(turnout_home(os.environ), outline.file)
     with (
         Interrupts() as interrupts,

@@ -1,5 +1,6 @@
 """docs/config.md says what the classes that read the cluster file say."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from turnout.serve.cli.main import COMMANDS
 from turnout.serve.config.check import check_text
 
 ROOT = Path(__file__).parents[4]
@@ -34,3 +36,13 @@ def test_the_example_is_a_cluster_file_without_errors() -> None:
     example = text.split("```yaml\n")[1].split("```")[0]
     assert yaml.safe_load(example)["proxy_location"] == "Disabled"
     assert [problem for problem in check_text(example, {}) if problem.severity == "error"] == []
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/config.md"]
+)
+def test_pages_name_only_commands_and_files_that_exist(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert set(re.findall(r"`(?:\.venv/bin/)?turnout ([a-z]+)", text)) <= COMMANDS.keys()
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):
+        assert ((ROOT / page).parent / target).exists(), target
