@@ -1,6 +1,11 @@
 """The commands that need no cluster: check, models, bench, and what `up` refuses."""
 
 import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,3 +96,29 @@ def test_a_benchmark_gets_its_own_options_and_gives_its_own_exit_code(capfd: pyt
     assert RUNNER.invoke(app, ["bench", "overhead", "--help"]).exit_code == 0
     assert "--quick" in capfd.readouterr().out
     assert RUNNER.invoke(app, ["bench", "overhead", "--no-such-option"]).exit_code == 2
+
+
+@pytest.fixture
+def mock_url() -> Iterator[str]:
+    words = ["mock", "--model", "fast", "--text", "So it is.", "--fail", "429", "--fail-share", "0"]
+    command = [sys.executable, "-m", "turnout.serve.cli.main", *words]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    found = re.search(r"http://\S+(?=/v1)", child.stdout.readline())
+    assert found is not None
+    yield found[0]
+    child.send_signal(signal.SIGINT)
+    assert child.wait(10) == 0
+
+
+def test_the_mock_says_where_it_is_and_answers(mock_url: str) -> None:
+    told = RUNNER.invoke(app, ["chat", "--url", mock_url, "-m", "fast", "Is it so?"])
+    assert told.stdout == "So it is.\n"
+
+
+@pytest.mark.parametrize(("text", "word"), [("models: {a: {txt: 1}}", "models.a.txt"), ("a: [", "isn't YAML")])
+def test_a_wrong_script_is_explained(text: str, word: str, tmp_path: Path) -> None:
+    (tmp_path / "script.yaml").write_text(text)
+    told = RUNNER.invoke(app, ["mock", str(tmp_path / "script.yaml")])
+    assert told.exit_code == 2
+    assert word in told.stderr
