@@ -65,13 +65,13 @@ def main(args: list[str]) -> int:
         return 130
 
 
-def use_right_python() -> None:
+def use_right_python(wanted: tuple[tuple[int, int], ...] = PYTHONS) -> None:
     """Go on if this Python will do; else start again with one that does."""
     if sys.platform != "linux":
         raise Stop("local engines need Linux (on Windows: WSL2); README.md says what works elsewhere")
-    if sys.version_info[:2] in PYTHONS:
+    if sys.version_info[:2] in wanted:
         return
-    for major, minor in PYTHONS:
+    for major, minor in wanted:
         found = shutil.which(f"python{major}.{minor}")
         # A version manager's shim may be on the path without the Python behind it.
         if found and subprocess.run([found, "-c", ""], check=False, capture_output=True).returncode == 0:
