@@ -24,6 +24,7 @@ _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])
 _TARGET: Final = re.compile(rb"[\x21\x22\x24-\x7e]+")  # visible ASCII without "#": a fragment is never sent
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
 _LENGTH_NAMES: Final = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
+_MAYBE_EMPTY_LINE: Final = (b"", b"\r")
 _LENGTH_DIGITS: Final = 12
 _MODEL_BYTES: Final = 4096
 
@@ -61,6 +62,7 @@ class HeadReader:
     __slots__ = (
         "_body_limit",
         "_has_head",
+        "_has_skipped",
         "_headers",
         "_limit",
         "_model",
@@ -85,6 +87,7 @@ class HeadReader:
         self._headers: dict[bytes, bytes] = {}
         self._repeated = False
         self._has_head = False
+        self._has_skipped = False
         self._model: tuple[bytes, bytes, Request] | None = None
 
     @property
@@ -107,15 +110,17 @@ class HeadReader:
         seen = len(self._partial)
         if seen:
             data = self._partial + data
-        elif data.startswith(b"\r\n"):  # RFC 9112 2.2: one empty line before a request is ignored
-            data = data[2:]
+        if seen < 2 and data.startswith(b"\r\n") and not self._has_skipped:
+            data = data[2:]  # RFC 9112 2.2: an empty line before a request is ignored
+            seen = 0
+            self._has_skipped = True
         end = data.find(_END, max(0, seen - 3)) + 4
         is_whole = end > 3
         if (end if is_whole else len(data)) > self._limit:
             raise HeaderTooLarge(f"the header may have at most {self._limit} bytes")
         if not is_whole:
             self._partial = data
-            if data:
+            if data not in _MAYBE_EMPTY_LINE:
                 self._parse(data[seen:])
             return None
         request = None if seen else self._recall(data, end)
@@ -126,6 +131,7 @@ class HeadReader:
             self._remember(block, request)
         self._partial = b""
         self._parser = None
+        self._has_skipped = False
         return request, data[end:]
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -223,7 +229,7 @@ def _split_request_line(block: bytes) -> tuple[bytes, bytes, bytes]:
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise VersionNotSupported("only HTTP/1.1 and HTTP/1.0 are spoken here")
     if method not in _METHODS:
-        raise MethodNotImplemented("this method isn't known here")
+        raise MethodNotImplemented("this method isn't known here") if method.isalpha() else BadRequest("no method")
     return method, target, version
 
 

@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from tests.contracts.edge.conftest import Serve
+
 from tests.contracts.edge.handlers import Gate, count_down, echo, fail
+from tests.contracts.edge.servers import Serve
 from tests.contracts.edge.wire import WireClient, get, post
 
 
