@@ -192,7 +192,9 @@ def test_one_empty_line_before_a_request_is_ignored() -> None:
     heads = reader()
     assert heads.read(b"\r\n") is None
     assert not heads.has_begun
-    assert heads.read(b"\r\n" + get(b"/a")) is not None
+    assert heads.read(get(b"/a")) is not None
+    assert heads.read(b"\r") is None
+    assert heads.read(b"\n" + get(b"/b")) is not None
     assert refusal(b"\r\n\r\n" + get()) == 400
 
 
