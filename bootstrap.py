@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -108,7 +109,7 @@ def install(lock: str) -> None:
     path = ROOT / "requirements" / lock
     if lock == "cpu.lock":
         refuse_cuda_torch(path)
-    step(f"install {lock}", pip("--requirement", path))
+    step(f"install {lock}", pip("--requirement", path), progress=count_installed)
     if lock == "cpu.lock":
         step("try torch", [PYTHON, "-c", CHECK_TORCH], hint=TORCH_MEND)
 
@@ -174,7 +175,18 @@ def pip(*args: str | Path) -> list[str | Path]:
     return [PYTHON, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--no-input", *args]
 
 
-def step(title: str, command: list[str | Path], hint: str = "", last_lines: int = 25) -> None:
+def count_installed() -> str:
+    """How many packages are in .venv; pip itself says nothing while it unpacks them."""
+    return f"{len(list(VENV.glob('lib/*/site-packages/*.dist-info')))} packages in .venv "
+
+
+def step(
+    title: str,
+    command: list[str | Path],
+    hint: str = "",
+    last_lines: int = 25,
+    progress: Callable[[], str] = str,
+) -> None:
     """Run a command with its output in a log and its progress on one line; Stop with the end of the log if it fails."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{title.replace(' ', '-')}.log"
@@ -184,7 +196,7 @@ def step(title: str, command: list[str | Path], hint: str = "", last_lines: int 
             list(map(str, command)), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
         try:
-            status = wait(child, title, log, started)
+            status = wait(child, title, log, started, progress)
         finally:
             if child.poll() is None:
                 child.terminate()
@@ -197,9 +209,9 @@ def step(title: str, command: list[str | Path], hint: str = "", last_lines: int 
     raise Stop(f"{' '.join(map(str, command))}\n{end}\n(exit code {status}; all of it: {log}){hint}")
 
 
-def wait(child: subprocess.Popen[bytes], title: str, log: Path, started: float) -> int:
-    """The exit code of a child; until it ends, say how long it has run and the last line it wrote."""
-    pause_s = 0.5 if sys.stdout.isatty() else 15
+def wait(child: subprocess.Popen[bytes], title: str, log: Path, started: float, progress: Callable[[], str]) -> int:
+    """The exit code of a child; until it ends, say how long it has run, how far it is and the last line it wrote."""
+    pause_s = 0.5 if sys.stdout.isatty() else 30
     while True:
         try:
             return child.wait(timeout=pause_s)
@@ -207,7 +219,7 @@ def wait(child: subprocess.Popen[bytes], title: str, log: Path, started: float) 
             lines = log.read_text(errors="replace").split("\n")
             telling = (line.strip() for line in reversed(lines) if line.strip() and not line.startswith("WARNING"))
             last = next(telling, "")
-            say(f"{title}: {time.monotonic() - started:.0f} s  {last}")
+            say(f"{title}: {time.monotonic() - started:.0f} s  {progress()}{last}")
 
 
 def say(text: str, is_last: bool = False) -> None:
