@@ -1,5 +1,6 @@
 """Measures several subjects under the same load in turns, so that whatever else the machine does hits them all."""
 
+import math
 import random
 import statistics
 from collections.abc import Callable, Sequence
@@ -8,6 +9,8 @@ from dataclasses import dataclass, replace
 from turnout.benchmarks.load.client import LoadClient
 from turnout.benchmarks.load.plan import LoadPlan, LoadResult
 from turnout.benchmarks.processes import CpuMeter
+
+FEWEST_FOR_QUARTILES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,30 @@ def interleave(
 def median_and_best(values: Sequence[float]) -> tuple[float, float]:
     """The median and the smallest of at least one value."""
     return statistics.median(values), min(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """
+    How much more one subject took than another, from rounds in which both were measured.
+
+    Attributes:
+        median: of the differences within each round.
+        error: its standard error, by the rounds' interquartile range; half of the range with fewer than four rounds.
+    """
+
+    median: float
+    error: float
+
+
+def compare_rounds(with_it: Sequence[float], without: Sequence[float]) -> Difference:
+    """What the first took more than the second, round by round; at least one round."""
+    differences = sorted(a - b for a, b in zip(with_it, without, strict=True))
+    if len(differences) < FEWEST_FOR_QUARTILES:
+        return Difference(statistics.median(differences), (differences[-1] - differences[0]) / 2)
+    lower, _, upper = statistics.quantiles(differences, n=4)
+    # For a normal distribution: sigma is the range / 1.35, and a median's error is 1.25 sigma / sqrt(n).
+    return Difference(statistics.median(differences), 1.25 * (upper - lower) / 1.35 / math.sqrt(len(differences)))
 
 
 def paired_ratio(over: Sequence[float], under: Sequence[float]) -> float:

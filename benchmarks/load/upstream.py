@@ -1,22 +1,18 @@
 """The mock model server behind every gateway that is measured: the compiled C one, or `turnout mock` where there is no compiler."""
 
 import os
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from turnout.benchmarks.load.children import start_child
+from turnout.benchmarks.load.children import python_module, start_child
 from turnout.benchmarks.load.compiler import MOCK_UPSTREAM, cache_folder, find_compiler, try_build
-from turnout.benchmarks.ports import free_port, wait_for_port
 
 MODEL = "mock"
-START_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,57 +82,33 @@ class CompiledUpstream:
             return bytes(answer.read())
 
 
+@dataclass(frozen=True, slots=True)
 class ScriptedUpstream:
-    """`turnout mock` at work: it's told its pace when it starts, so a new pace is a new process on the same port."""
+    """`turnout mock` at work: its unary answers take as long as a stream of the same length would."""
 
-    description = "turnout mock (no C compiler found: its own cost may limit what is measured)"
-
-    def __init__(self) -> None:
-        self._port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self.set_pace(Pace())
+    port: int
+    description: str = "turnout mock (no C compiler found: its own cost may limit what is measured)"
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     def set_pace(self, pace: Pace) -> None:
-        self.close()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "turnout.serve.cli.main", "mock", *_mock_arguments(self._port, pace)]
-        )
-        wait_for_port(self._port, START_S)
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        body = msgspec.json.encode(to_script(pace))
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_mock/script", body, method="PUT")
+        urllib.request.urlopen(request, timeout=5).close()
 
 
-def _mock_arguments(port: int, pace: Pace) -> list[str]:
-    tokens_per_s = 1000 / pace.gap_ms if pace.gap_ms else 0
-    return [
-        "--port",
-        str(port),
-        "--latency-ms",
-        str(pace.delay_ms),
-        "--tokens",
-        str(pace.chunks),
-        "--tokens-per-s",
-        str(tokens_per_s),
-    ]
+def to_script(pace: Pace) -> dict[str, Any]:
+    """The script of `turnout mock` that keeps this pace."""
+    latency = {"ttft_s": pace.delay_ms / 1e3, "tokens_per_s": 1e3 / pace.gap_ms if pace.gap_ms else None}
+    return {"models": {MODEL: {"latency": latency, "text": {"kind": "lorem", "tokens": pace.chunks}}}}
 
 
 @contextmanager
 def start_upstream() -> Iterator[Upstream]:
     """A mock upstream on a free port of 127.0.0.1; ended with the block."""
     executable = try_build(MOCK_UPSTREAM, cache_folder(os.environ), find_compiler())
-    if executable is None:
-        scripted = ScriptedUpstream()
-        try:
-            yield scripted
-        finally:
-            scripted.close()
-        return
-    with start_child([str(executable)]) as child:
-        yield CompiledUpstream(child.port)
+    command = [str(executable)] if executable else python_module("turnout.benchmarks.load.scripted_mock")
+    with start_child(command) as child:
+        yield CompiledUpstream(child.port) if executable else ScriptedUpstream(child.port)

@@ -50,7 +50,9 @@ def measure_disruption(setup: Setup) -> Findings:
 
 def _update_under_load(setup: Setup, gateway: Gateway) -> tuple[Gateway, LoadResult, LoadResult]:
     unary = setup.turnout.aim(replace(setup.unary(setup.turnout), connections=CONNECTIONS, duration_s=LONGEST_S))
-    streams = setup.turnout.aim(replace(setup.streams(setup.turnout), connections=CONNECTIONS, duration_s=LONGEST_S))
+    streams = setup.turnout.aim(
+        replace(setup.streams(setup.turnout, PACE.chunks), connections=CONNECTIONS, duration_s=LONGEST_S)
+    )
     with setup.client.start(unary) as unary_load, setup.client.start(streams) as stream_load:
         time.sleep(BEFORE_S)
         updated = gateway.redeploy(replace(gateway.config, drain_s=gateway.config.drain_s + 1))

@@ -9,7 +9,7 @@ import msgspec
 from turnout.benchmarks.findings import Finding, Findings
 from turnout.benchmarks.load.plan import LoadPlan
 from turnout.benchmarks.load.upstream import Pace
-from turnout.benchmarks.rounds import Sample, Subject, interleave, measure, quantile
+from turnout.benchmarks.rounds import Sample, Subject, compare_rounds, interleave, measure, quantile
 from turnout.benchmarks.scenarios.setup import Setup
 
 STREAM_CHUNKS = 4
@@ -25,16 +25,13 @@ def measure_added_latency(setup: Setup) -> Findings:
         return replace(setup.unary(subject), requests=setup.effort.single_requests, give_up_s=120, raw_samples=RAW)
 
     ours, direct = _alternate(setup, plan)
-    with_gateway = [time_us for sample in ours for time_us in sample.result.latency_samples_us]
-    without = [time_us for sample in direct for time_us in sample.result.latency_samples_us]
-    p50, p99 = quantile(without, 0.5) / 1e3, quantile(without, 0.99) / 1e3
+    difference = compare_rounds([_p50(sample) for sample in ours], [_p50(sample) for sample in direct])
+    with_gateway, without = _pool(ours), _pool(direct)
+    p50_ms, p99_ms = quantile(without, 0.5) / 1e3, quantile(without, 0.99) / 1e3
+    added_p99_ms = quantile(with_gateway, 0.99) / 1e3 - p99_ms
     values = [
-        Finding(
-            "added_p50_ms_c1",
-            _added_ms([_p50(sample) for sample in ours], [_p50(sample) for sample in direct]),
-            f"to {p50:.2f} ms",
-        ),
-        Finding("added_p99_ms_c1", (quantile(with_gateway, 0.99) / 1e3 - p99), f"to {p99:.2f} ms, n={len(without)}"),
+        Finding("added_p50_ms_c1", difference.median / 1e3, f"± {difference.error / 1e3:.3f}, to {p50_ms:.2f} ms"),
+        Finding("added_p99_ms_c1", added_p99_ms, f"to {p99_ms:.2f} ms, n={len(without)}"),
     ]
     return Findings(values, {"added_latency": msgspec.to_builtins([*ours, *direct])})
 
@@ -49,9 +46,10 @@ def measure_added_ttft(setup: Setup) -> Findings:
         )
 
     ours, direct = _alternate(setup, plan)
-    ttft_direct = statistics.median(_ttft_p50(sample) for sample in direct)
-    added = _added_ms([_ttft_p50(sample) for sample in ours], [_ttft_p50(sample) for sample in direct])
-    values = [Finding("added_ttft_p50_ms_c1", added, f"to {ttft_direct / 1e3:.2f} ms")]
+    difference = compare_rounds([_ttft_p50(sample) for sample in ours], [_ttft_p50(sample) for sample in direct])
+    direct_ms = statistics.median(_ttft_p50(sample) for sample in direct) / 1e3
+    remark = f"± {difference.error / 1e3:.3f}, to {direct_ms:.2f} ms"
+    values = [Finding("added_ttft_p50_ms_c1", difference.median / 1e3, remark)]
     return Findings(values, {"added_ttft": msgspec.to_builtins([*ours, *direct])})
 
 
@@ -69,8 +67,7 @@ def measure_open_loop(setup: Setup, rate: float) -> Findings:
         )
 
     ours, direct = _alternate(setup, plan)
-    with_gateway = [time_us for sample in ours for time_us in sample.result.latency_samples_us]
-    without = [time_us for sample in direct for time_us in sample.result.latency_samples_us]
+    with_gateway, without = _pool(ours), _pool(direct)
     late = sum(sample.result.late for sample in ours)
     remark = f"at {rate:.0f} requests/s, {late} of {len(with_gateway)} waited for a connection"
     values = [
@@ -88,8 +85,8 @@ def _alternate(setup: Setup, plan_for: Callable[[Subject], LoadPlan]) -> tuple[S
     return samples[setup.turnout.name], samples[setup.direct.name]
 
 
-def _added_ms(with_gateway_us: Sequence[float], without_us: Sequence[float]) -> float:
-    return statistics.median(a - b for a, b in zip(with_gateway_us, without_us, strict=True)) / 1e3
+def _pool(samples: Sequence[Sample]) -> list[float]:
+    return [time_us for sample in samples for time_us in sample.result.latency_samples_us]
 
 
 def _p50(sample: Sample) -> float:

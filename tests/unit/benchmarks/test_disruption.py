@@ -1,0 +1,53 @@
+"""Which failed requests a kill explains, and which not."""
+
+import os
+import socket
+
+import pytest
+
+from turnout.benchmarks.load.plan import Failure, LoadResult
+from turnout.benchmarks.scenarios.disruption import count_beyond_in_flight, count_connections
+
+KILLED_NS = 1000
+
+
+def lost(opened_ns: int, kind: str = "lost") -> Failure:
+    return Failure(kind, 0, opened_ns, KILLED_NS - 10, KILLED_NS + 10)
+
+
+def result(failures: list[Failure]) -> LoadResult:
+    counts = {
+        kind: sum(failure.kind == kind for failure in failures)
+        for kind in ("status", "body", "lost", "refused", "stuck")
+    }
+    return LoadResult(
+        client="fake", connections=32, elapsed_s=1.0, sent=100, ok=100 - len(failures), rps=100, bad_status=counts["status"], last_bad_status=503,
+        bad_body=counts["body"], lost=counts["lost"], refused=counts["refused"], stuck=counts["stuck"], reconnects=0, late=0, streams=0, events=0,
+        events_per_s=0, own_cpu_s=0.0, failures=failures,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("failures", "held", "beyond"),
+    [
+        ([], 16, 0),
+        ([lost(1), lost(2)], 16, 0),
+        ([lost(1), lost(1)], 16, 1),  # twice on one connection: only one can have been in flight
+        ([lost(KILLED_NS + 1)], 16, 1),  # opened after the kill
+        ([lost(1), lost(2), lost(3)], 2, 1),  # the replica held only two
+        ([lost(1, "status")], 16, 1),  # a survivor answered badly
+        ([lost(1, "refused"), lost(2, "stuck")], 16, 2),
+    ],
+)
+def test_only_what_was_in_flight_on_the_killed_replica_is_excused(
+    failures: list[Failure], held: int, beyond: int
+) -> None:
+    assert count_beyond_in_flight(result(failures), KILLED_NS, held) == beyond
+
+
+def test_connections_that_a_process_holds_are_counted_by_its_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
+            assert count_connections(os.getpid(), port) == 1
+        assert count_connections(os.getpid(), port) == 0
