@@ -53,6 +53,11 @@ def is_terminal() -> bool:
     return _console(is_error=False).is_terminal
 
 
+def count(number: int, noun: str) -> str:
+    """`1 router`, `2 routers`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """The rows as lines whose columns start at the same place, two blanks apart."""
     if not rows:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from turnout.serve.cli.refusal import Refusal
-from turnout.serve.cli.screen import Progress, Row
+from turnout.serve.cli.screen import Progress, Row, count
 from turnout.serve.cli.serve_api import ServeApi
 
 SERVE_STOPS_S = 45.0
@@ -108,7 +108,7 @@ def _drain(process: Process, drain: Drain, clock: Clockwork, progress: Progress,
 
     def show() -> None:
         left = drain.count()
-        requests = "requests may finish" if left is None else f"{left} request{'' if left == 1 else 's'} left"
+        requests = "requests may finish" if left is None else f"{count(left, 'request')} left"
         progress.show([Row("cluster", "working", f"draining, {requests} (ctrl-C again: cut)")], clock.now() - began_at)
 
     def is_drained() -> bool:

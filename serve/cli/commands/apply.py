@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from turnout.serve.cli.admin_api import AdminApi
-from turnout.serve.cli.applying import apply_config
+from turnout.serve.cli.applying import apply_config, read_rejections
 from turnout.serve.cli.command import new_app
 from turnout.serve.cli.http import new_client
 from turnout.serve.cli.located import locate
-from turnout.serve.cli.screen import Progress, say
+from turnout.serve.cli.screen import Progress, count, say
 from turnout.serve.config.document import read_document
 
 app = new_app()
@@ -40,12 +40,12 @@ def apply(
     with new_client() as client, Progress() as progress:
         cluster = locate(file, os.environ, client)
         admin = AdminApi(cluster.outline, client, os.environ)
-        admin.read_status()  # a cluster that isn't there is found before anything is changed
+        before = read_rejections(admin)
         cluster.api.deploy(read_document(file.read_text(encoding="utf-8")).content)
-        routers = apply_config(cluster, admin, progress, wait_s, time.monotonic, time.sleep)
+        routers = apply_config(cluster, admin, progress, before, wait_s, time.monotonic, time.sleep)
         if reset:
             admin.reset()
     say(
-        f"{routers} router{'' if routers == 1 else 's'} serve {cluster.outline.fingerprint}"
+        f"served by {count(routers, 'router')}: {cluster.outline.fingerprint}"
         + (", without admin changes" if reset else "")
     )

@@ -14,7 +14,7 @@ from turnout.serve.cli.command import new_app
 from turnout.serve.cli.http import new_client
 from turnout.serve.cli.located import locate
 from turnout.serve.cli.refusal import Refusal
-from turnout.serve.cli.screen import Progress, Row, align, say
+from turnout.serve.cli.screen import Progress, Row, align, count, say
 
 app = new_app(no_args_is_help=True)
 
@@ -119,17 +119,17 @@ def _change(file: Path | None, name: str, change: Mapping[str, float | bool | No
 def _tell(done: str, reach: Reach) -> None:
     if reach.late:
         raise Refusal(
-            f"{len(reach.late)} routers report but don't apply it: {', '.join(reach.late)}",
+            f"{count(len(reach.late), 'router')} won't apply it: {', '.join(reach.late)}",
             "`turnout status` says what they refuse",
         )
-    gone = f", {len(reach.lease_ended)} are gone" if reach.lease_ended else ""
-    say(f"{done}: {len(reach.acknowledged)} routers apply it{gone}")
+    gone = f", {count(len(reach.lease_ended), 'router')} left meanwhile" if reach.lease_ended else ""
+    say(f"{done}, at {count(len(reach.acknowledged), 'router')}{gone}")
 
 
 def _wait_until_empty(admin: AdminApi, name: str, now: Callable[[], float], sleep: Callable[[float], None]) -> None:
     began_at = now()
     with Progress() as progress:
         while left := next((each.in_flight for each in admin.list_targets() if each.name == name), 0):
-            progress.show([Row(name, "working", f"{left} requests left")], now() - began_at)
+            progress.show([Row(name, "working", f"{count(left, 'request')} left")], now() - began_at)
             sleep(0.5)
         progress.show([Row(name, "done", "empty")], now() - began_at)

@@ -44,6 +44,9 @@ class FakeCluster:
     late: bool = False
     in_flight: int = 2
     config: str = "before"
+    is_deployed: bool = False
+    stale_rejections: int = 0
+    """After so many looks at its status the router has taken the new settings, which it refused before."""
 
     def run(self, *words: str) -> Any:
         return RUNNER.invoke(app, list(words), env=self.env)
@@ -67,6 +70,10 @@ class FakeCluster:
     def _status(self, asked: Asked) -> Answer:
         if asked.headers.get("authorization") != f"Bearer {KEY}":
             return json_answer({"error": {"message": "no"}}, 401)
+        if self.stale_rejections and self.is_deployed:
+            self.stale_rejections -= 1
+            if not self.stale_rejections:
+                self.rejected, self.config = None, get_outline(self.file, {}).fingerprint
         router = {
             "router": "r1", "node": "n" * 20, "lease_s": 0.5, "overlay_version": 3, "config": self.config,
             "rejected": self.rejected, "in_flight": self.in_flight, "targets": [],
@@ -96,6 +103,7 @@ class FakeCluster:
         return json_answer(self._reach())
 
     def _deploy(self, asked: Asked) -> Answer:
+        self.is_deployed = True
         if self.rejected is None:
             self.config = get_outline(self.file, {}).fingerprint
         return json_answer({})
@@ -166,7 +174,7 @@ def test_another_clusters_key_is_told_apart_from_no_control(cluster: FakeCluster
 
 def test_a_target_is_drained_and_put_back(cluster: FakeCluster) -> None:
     told = cluster.run("targets", "drain", "small-local")
-    assert (told.exit_code, told.stdout) == (0, "small-local is drained: 1 routers apply it\n")
+    assert (told.exit_code, told.stdout) == (0, "small-local is drained, at 1 router\n")
     assert cluster.drained
     assert cluster.run("targets", "undrain", "small-local").exit_code == 0
     assert not cluster.drained
@@ -217,8 +225,13 @@ def test_apply_says_who_refused_and_why(cluster: FakeCluster) -> None:
     cluster.rejected = "the environment variable KEYS isn't set"
     told = cluster.run("apply", str(cluster.file))
     assert told.exit_code == 1
-    assert "1 of 1 routers refused it" in told.stderr
+    assert "1 router refused it" in told.stderr
     assert "KEYS isn't set" in told.stderr
+
+
+def test_what_a_router_refused_before_is_not_held_against_the_new_file(cluster: FakeCluster) -> None:
+    cluster.stale_rejections, cluster.rejected = 4, "the file before was wrong"
+    assert cluster.run("apply", str(cluster.file)).exit_code == 0
 
 
 def test_apply_changes_nothing_where_the_file_is_wrong(cluster: FakeCluster) -> None:
