@@ -8,13 +8,19 @@ from tests.architecture.source import LAYERS, Module, layer_modules, modules, tr
 FILE_LINES = 500
 FUNCTION_LINES = 60
 NAMES_THAT_EXPLAIN_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base", "data", "info"}
-# The three edges where anything may come up: the last-resort 500, the outbox loop, a batch loop.
-CATCHES_ANYTHING = {"serve/edge/answer.py": 1, "router/outbox.py": 1, "serve/control/committer.py": 1}
+# The edges where anything may come up: the last-resort 500, the outbox loop, and the two loops that work in batches.
+CATCHES_ANYTHING = {
+    "serve/edge/answer.py": 1,
+    "router/outbox.py": 1,
+    "serve/control/committer.py": 1,
+    "models/embedding/coalescer.py": 1,
+}
 MACHINE_PATH = re.compile(r"/(work|root|farm)/|/tmp/b/")
 REGISTRY = re.compile(r"(?mi)^.*(index[-_]url|find[-_]links|registry|resolved)[\"']?\s*[=:]\s*[\"']?https?://.*$")
-UNNUMBERED_TODO = re.compile(r"#.*\b(TODO|FIXME|XXX)\b(?!.*#\d)")
+LEFT_TO_DO = "TODO|FIXME|XXX"
+UNNUMBERED = re.compile(rf"#.*\b({LEFT_TO_DO})\b(?!.*#\d)")
 PATCHING = re.compile(r"\bmock\.patch\b|\bmonkeypatch\.setattr\b|\bunittest\.mock\b")
-ASSERTING_CALL = re.compile(r"^(assert|check_|expect_)|(^|\.)(raises|warns|fail)$")
+ASSERTING_CALL = re.compile(r"(^|\.)(assert|check_|expect_)|(^|\.)(raises|warns|fail)$")
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -80,7 +86,7 @@ def test_no_package_file_holds_more_than_docstring_and_guard() -> None:
     assert found == []
 
 
-def test_errors_are_caught_by_name_but_at_three_edges() -> None:
+def test_errors_are_caught_by_name_but_at_the_named_edges() -> None:
     found = {str(m.path): n for m in layer_modules() if (n := len(broad_handlers(m))) > 0}
     assert {path: n for path, n in found.items() if n > CATCHES_ANYTHING.get(path, 0)} == {}
 
@@ -102,7 +108,7 @@ def test_tests_use_fakes_and_patch_nothing() -> None:
 
 
 def test_nothing_is_left_to_do_without_a_number() -> None:
-    found = [str(m.path) for m in modules() if m.path.parts[0] in LAYERS and UNNUMBERED_TODO.search(m.text)]
+    found = [str(m.path) for m in modules() if m.path.parts[0] in LAYERS and UNNUMBERED.search(m.text)]
     assert found == []
 
 

@@ -197,6 +197,7 @@ async def test_a_client_that_leaves_stops_the_generation_within_a_second(client)
     async with asyncio.timeout(1):
         while await metric(client, "num_requests_running") > 0:
             await asyncio.sleep(0.02)
+    assert await metric(client, "num_requests_running") == 0
 
 
 async def test_load_reaches_routers_by_discovery(pool, client):
