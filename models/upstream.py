@@ -107,8 +107,9 @@ class Upstream(Protocol):
         """
         Send `request` to `endpoint` and push a 2xx answer into `out` as it comes.
 
-        A unary answer ends in one `out.full`; a streamed one in `start`, `write`…, `end`. `end` isn't called when the stream broke. Content-type is the
-        only header passed to the Out. Failures of the wire are told in the Outcome, not raised. Cancelling the call closes the upstream connection at once.
+        A unary answer ends in one `out.full`; a streamed one in `start`, `write`…, `end`. `end` isn't called when the stream broke. Content-type is
+        the only header passed to the Out. Failures of the wire are told in the Outcome, not raised. Cancelling the call closes the upstream
+        connection at once.
         """
         ...
 
