@@ -89,13 +89,16 @@ def sendable(headers: Headers) -> list[tuple[bytes, bytes]]:
     Raises:
         ValueError: a name isn't a token, or a value holds a control character. The value isn't shown: it may be a key.
     """
-    lines = [(name.lower(), value) for name, value in headers]
-    for name, value in lines:
+    lines: list[tuple[bytes, bytes]] = []
+    for given, value in headers:
+        name = given.lower()
         if not name or name.translate(None, _TOKEN_BYTES):  # what's left when all allowed bytes are deleted
             raise ValueError(f"header name {name!r} isn't a token")
         if value.translate(None, _VALUE_BYTES):
             raise ValueError(f"the value of header {name!r} holds a control character")
-    return [line for line in lines if line[0] not in _OURS]
+        if name not in _OURS:
+            lines.append((name, value))
+    return lines
 
 
 def encode_lines(headers: Headers) -> bytes:
