@@ -125,8 +125,9 @@ class Answer:
         connection = CLOSE
         if keeps_alive:
             connection = _KEEP_HTTP10 if self._request.is_http10 else b""
-        parts = (status_line(status), self._traffic.date_line, join_lines(headers), framing, connection)
-        return b"%b%b%b%b%b\r\n" % parts
+        return b"".join(
+            (status_line(status), self._traffic.date_line, join_lines(headers), framing, connection, b"\r\n")
+        )
 
     async def _serve(self, body: bytes) -> None:
         head = self._request.head
@@ -167,7 +168,6 @@ def join_lines(headers: Headers) -> bytes:
         ValueError: a name or value has a line break or NUL in it: somebody's input got into a header.
     """
     lines = b"".join([b"%b: %b\r\n" % line for line in headers])
-    count = len(headers)
-    if lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
+    if len(lines) - len(lines.translate(None, b"\r\n\0")) != 2 * len(headers):
         raise ValueError("a header name or value has a line break or NUL in it")
     return lines

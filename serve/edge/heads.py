@@ -134,6 +134,10 @@ class HeadReader:
         self._has_skipped = False
         return request, data[end:]
 
+    def stop(self) -> None:
+        """No more will be read: let go of the parser, which refers back here."""
+        self._parser = None
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by llhttp for each header line; it has checked both, and taken blanks off the value's front only."""
         name = name.lower()

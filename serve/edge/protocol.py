@@ -77,7 +77,11 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._abandon()
-        self._take = self._drop
+        self._heads.stop()
+        self._take = (
+            _ignore  # no bound method: nothing is left that refers to itself, and so nothing for the garbage collector
+        )
+        self._expire = _ignore
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self._traffic.leave(self)
@@ -287,3 +291,7 @@ class Connection(asyncio.Protocol):
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.cancel()
+
+
+def _ignore(_: bytes = b"") -> None:
+    """Nothing is expected any more."""

@@ -222,7 +222,7 @@ def _names(cluster_id: str | None, port: int) -> list[str]:
         lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
-    found = []
+    found: list[str] = []
     for line in lines:
         words = line.split()
         if len(words) == 8 and words[3] == _LISTENS and words[7].startswith("@turnout/"):
