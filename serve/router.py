@@ -75,8 +75,8 @@ class Router:
         )
         self._watch = loop.create_task(watch.run(), name="watch control")
 
-    def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take the file's dynamic settings; a bad one is refused and reported, and the last good one stays."""
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take the file's dynamic settings; a bad one is refused and reported, the last good one stays. Async, so that it runs on the loop."""
         if not self._config.offer(dict(user_config)):
             self._observer.config_rejected += 1
             detail = json.dumps({"reason": self._config.rejected})

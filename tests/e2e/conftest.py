@@ -18,7 +18,7 @@ from turnout.models.disk.errors import ModelNotOnDisk
 from turnout.models.disk.store import find
 
 TURNOUT = Path(sys.executable).with_name("turnout")
-KEY = "sk-e2e"
+KEY = "sk-e2e-client"
 
 
 def free_port() -> int:
@@ -74,7 +74,7 @@ class Running:
         return found
 
 
-def application(name: str, args: dict[str, object], **deployment: object) -> dict[str, object]:
+def application(name: str, args: dict[str, object], deployment: dict[str, object] | None = None) -> dict[str, object]:
     """One entry of a cluster file."""
     kind = str(args.pop("kind"))
     made: dict[str, object] = {
@@ -144,7 +144,7 @@ def start(
                 "control",
                 {"kind": "control", "state_dir": str(folder / "state"), "admin_port": admin_port, "num_cpus": 0.1},
             ),
-            application("router", args, name="Router", user_config=user_config),
+            application("router", args, {"name": "Router", "user_config": user_config}),
         ],
     }
     file = folder / "cluster.yaml"

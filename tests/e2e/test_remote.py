@@ -83,7 +83,7 @@ def test_every_attempt_is_in_the_ledger_with_its_cost(client: openai.OpenAI, rem
     expected = usage.prompt_tokens * 1000 + usage.completion_tokens * 2000
     assert raw.headers["x-turnout-cost"] == f"{expected // 10**9}.{expected % 10**9:09d}"
     row = wait_for(lambda: find_row(remote_cluster, call_id))
-    assert (row["tenant"], row["target"], row["cost_nusd"]) == ("team-a", "direct", expected)
+    assert (row["key_id"], row["target"], row["cost_nusd"]) == ("team-a", "direct", expected)
 
 
 def find_row(cluster: Running, call_id: str) -> dict[str, object] | None:
@@ -155,7 +155,7 @@ def test_bad_bodies_are_refused_and_nothing_is_forwarded(remote_cluster: Running
 
 
 def test_a_client_that_leaves_closes_the_upstream_within_100_ms(remote_cluster: Running) -> None:
-    remote_cluster.mock("script", "PUT", ttft_s=30)
+    remote_cluster.mock("script", "PUT", models={"*": {"latency": {"ttft_s": 30}}})
     try:
         for is_stream in (False, True):
             body = json.dumps({"model": "mock", "messages": HI, "stream": is_stream}).encode()
@@ -167,7 +167,7 @@ def test_a_client_that_leaves_closes_the_upstream_within_100_ms(remote_cluster: 
             wait_for(lambda: not remote_cluster.mock("stats")["in_flight"] and {"closed": True})
             assert time.monotonic() - left_at < 0.5, "polled over HTTP; the benchmark has the exact figure"
     finally:
-        remote_cluster.mock("script", "PUT", ttft_s=0)
+        remote_cluster.mock("script", "PUT", models={"*": {}})
 
 
 class Disturbed:
