@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from turnout.serve.config.fields import AppName, ModelName, Port, Seconds, SecretRef, Settings, Variables
+from turnout.serve.config.fields import AppName, ModelName, Port, Seconds, SecretRef, Settings, Variables, expand_home
 from turnout.serve.config.remote import RemoteSettings
 from turnout.serve.edge.config import EdgeLimits, TlsFiles
 
-FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
+FilePath = Annotated[Path, AfterValidator(expand_home)]
 Amount = Annotated[float, Field(ge=0)]
 
 

@@ -36,6 +36,18 @@ class Document:
 
 def read_document(text: str) -> Document:
     """Reads the one document of `text`; what is wrong with its syntax is told in `problems`."""
+    try:
+        return _read(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return _unreadable(f"not YAML: {error.problem or error.context}", mark.line + 1 if mark else None)
+    except (yaml.YAMLError, ValueError) as error:  # an impossible date is a ValueError
+        return _unreadable(f"not YAML: {error}")
+    except RecursionError:
+        return _unreadable("nested too deep, or an alias stands inside what it stands for")
+
+
+def _read(text: str) -> Document:
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
@@ -45,13 +57,6 @@ def read_document(text: str) -> Document:
         problems: list[Problem] = []
         _walk(root, (), lines, problems)
         return Document(loader.construct_document(root), lines, tuple(problems))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        return _unreadable(f"not YAML: {error.problem or error.context}", mark.line + 1 if mark else None)
-    except (yaml.YAMLError, ValueError) as error:  # an impossible date is a ValueError
-        return _unreadable(f"not YAML: {error}")
-    except RecursionError:
-        return _unreadable("nested too deep, or an alias stands inside what it stands for")
     finally:
         loader.dispose()
 

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -53,6 +54,14 @@ def _to_pusd(price: object) -> object:
 def _to_usd(price_pusd: int) -> str:
     """What `_to_pusd` reads back: settings are also kept as JSON."""
     return f"{Decimal(price_pusd) / PUSD_IN_USD:f}"
+
+
+def expand_home(path: str | Path) -> Path:
+    """The path with `~` and `~user` replaced; raises ValueError for a user that isn't there."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{str(path)!r} begins with the home of a user who isn't on this machine") from error
 
 
 AppName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]

@@ -1,13 +1,13 @@
 """Looks whether this machine has what a cluster file asks for: environment variables, files, models on disk."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from turnout.models.disk.errors import ModelNotOnDisk
 from turnout.models.disk.store import find
 from turnout.serve.config.compile import is_loopback
 from turnout.serve.config.crosscheck import Found
+from turnout.serve.config.fields import expand_home
 from turnout.serve.config.keys import parse_keys
 from turnout.serve.config.part import Part
 from turnout.serve.config.secret import THIS_MACHINE, ConfigError, Secrets, is_reference
@@ -40,12 +40,19 @@ def _check_leaf(part: Part, secrets: Secrets) -> Found:
             secrets.read(part.text)
         except ConfigError as error:
             yield part.problem(str(error), "the process that needs it must find it on its own node", "warning")
-    elif part.key in _FILES and not Path(part.text).expanduser().is_file():
+    elif part.key in _FILES and not _is_file(part.text):
         yield part.problem(
             f"the file {part.text!r} isn't on this machine",
             "the process that needs it must find it on its own node",
             "warning",
         )
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return expand_home(path).is_file()
+    except ValueError:
+        return False
 
 
 def _check_keys(keys: Part, secrets: Secrets) -> Found:
@@ -66,19 +73,27 @@ def _check_model(app: Part) -> Found:
         return
     try:
         find(model.text)
-    except ModelNotOnDisk as error:
+    except (ModelNotOnDisk, RuntimeError) as error:  # the latter for the home of a user who isn't here
         yield model.problem(str(error), "each node that runs this application needs it on its own disk", "warning")
 
 
 def _check_clear_text(app: Part) -> Found:
     remotes = [app.at("args"), *app.at("deployments", 0, "user_config", "providers").parts()]
     for remote in remotes:
-        url = urlsplit(remote.at("base_url").text)
+        url = _try_split(remote.at("base_url").text)
         if (
-            url.scheme == "http"
+            url is not None
+            and url.scheme == "http"
             and not is_loopback(url.hostname or "")
             and (remote.at("api_key").text or remote.at("headers").content)
         ):
             yield remote.at("base_url").problem(
                 f"the credentials go to {url.hostname!r} in clear text", "use https://", "warning"
             )
+
+
+def _try_split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None  # the schema says what's wrong with it

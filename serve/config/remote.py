@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 from turnout.models.http.tls import make_client_context
 from turnout.models.target import Endpoint
-from turnout.serve.config.fields import SecretRef, Settings
+from turnout.serve.config.fields import SecretRef, Settings, expand_home
 from turnout.serve.config.secret import Secrets, is_reference
 
 
@@ -87,6 +87,6 @@ class RemoteSettings(Settings):
 
 def _trust(ca_file: Path | None, secrets: Secrets) -> ssl.SSLContext:
     try:
-        return make_client_context(ca_file.expanduser() if ca_file else None)
-    except OSError as error:  # ssl.SSLError is one
+        return make_client_context(expand_home(ca_file) if ca_file else None)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise secrets.refuse(f"the authorities' file {str(ca_file)!r} can't be used: {error}") from error

@@ -1,7 +1,8 @@
 """Secrets by reference, read in the process that needs them."""
 
 from collections.abc import Mapping
-from pathlib import Path
+
+from turnout.serve.config.fields import expand_home
 
 THIS_MACHINE = "this machine"
 """Stands for the node where there's no Ray yet."""
@@ -40,8 +41,8 @@ class Secrets:
                 raise self.refuse(f"the environment variable {name} isn't set")
         else:
             try:
-                value = Path(name).expanduser().read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
+                value = expand_home(name).read_text(encoding="utf-8")
+            except (OSError, ValueError) as error:
                 raise self.refuse(f"the file {name!r} can't be read: {type(error).__name__}") from error
         value = value.strip()
         if not value:
