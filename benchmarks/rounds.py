@@ -3,8 +3,8 @@
 import math
 import random
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from turnout.benchmarks.load.client import LoadClient
 from turnout.benchmarks.load.plan import LoadPlan, LoadResult
@@ -23,14 +23,14 @@ class Subject:
         base_url: with `/v1`, without a slash at the end.
         model: what it calls the model.
         api_key: sent as a bearer token, if there is one.
-        find_pids: the processes in a request's way, asked anew for every measurement; None where they can't be known.
+        find_pids: the processes in a request's way by their role, asked anew for every measurement; None where they can't be known.
     """
 
     name: str
     base_url: str
     model: str
     api_key: str | None = None
-    find_pids: Callable[[], Sequence[int]] | None = None
+    find_pids: Callable[[], Mapping[str, Sequence[int]]] | None = None
 
     def aim(self, plan: LoadPlan) -> LoadPlan:
         """The plan with this subject's address and key."""
@@ -48,12 +48,14 @@ class Sample:
         round: from 0.
         result: what the client saw.
         cpu_s: CPU seconds of the subject's processes from start to end, or None where they can't be known.
+        cpu_s_by_role: the same, by what they do.
     """
 
     subject: str
     round: int
     result: LoadResult
     cpu_s: float | None
+    cpu_s_by_role: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def cpu_us_per_request(self) -> float:
@@ -79,12 +81,14 @@ def measure(client: LoadClient, subject: Subject, plan: LoadPlan, round_number: 
     Raises:
         BadAnswers: any request got no good answer.
     """
-    meter = CpuMeter.read(subject.find_pids()) if subject.find_pids else None
+    found = subject.find_pids() if subject.find_pids else {}
+    meters = {role: CpuMeter.read(pids) for role, pids in found.items()}
     result = client.run(subject.aim(plan))
-    cpu_s = meter.used() if meter else None
+    cpu_s_by_role = {role: meter.used() for role, meter in meters.items()}
     if result.failed or not result.ok:
         raise BadAnswers(f"{subject.name}: {result.describe_failures()}")
-    return Sample(subject.name, round_number, result, cpu_s)
+    cpu_s = sum(cpu_s_by_role.values()) if subject.find_pids else None
+    return Sample(subject.name, round_number, result, cpu_s, cpu_s_by_role)
 
 
 def interleave(

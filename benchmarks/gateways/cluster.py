@@ -58,9 +58,13 @@ class Gateway:
         """The live replica processes of an application."""
         return [process for process in find_descendants(self.process.pid) if _app_of(process) == app]
 
-    def find_pids_in_the_way(self) -> list[int]:
+    def find_pids_in_the_way(self) -> dict[str, list[int]]:
         """Router and Control replicas: what a request passes through, or leaves rows in."""
-        return [process.pid for process in find_descendants(self.process.pid) if _app_of(process)]
+        found: dict[str, list[int]] = {}
+        for process in find_descendants(self.process.pid):
+            if app := _app_of(process):
+                found.setdefault(app, []).append(process.pid)
+        return found
 
     def find_other_pids(self) -> list[int]:
         """The rest of the cluster: Ray's own processes and Serve's controller."""

@@ -26,4 +26,4 @@ def remote_subject(name: str, url: str, model: str, api_key: str | None, pids: S
     """
     base_url = url.rstrip("/")
     base_url = base_url if base_url.endswith("/v1") else f"{base_url}/v1"
-    return Subject(name, base_url, model, api_key, (lambda: list(pids)) if pids else None)
+    return Subject(name, base_url, model, api_key, (lambda: {"gateway": pids}) if pids else None)

@@ -31,7 +31,9 @@ def start_minimal_proxy(upstream_url: str, model: str) -> Iterator[Subject]:
     """`ref_proto`, the yardstick of our own."""
     port = urlsplit(upstream_url).port
     with start_child(python_module("turnout.benchmarks.reference.minimal_proxy", str(port))) as child:
-        yield Subject("ref_proto", f"http://127.0.0.1:{child.port}/v1", model, MINIMAL_KEY, lambda: [child.pid])
+        yield Subject(
+            "ref_proto", f"http://127.0.0.1:{child.port}/v1", model, MINIMAL_KEY, lambda: {"proxy": [child.pid]}
+        )
 
 
 @contextmanager
@@ -82,8 +84,8 @@ class _Pids:
     def __init__(self, pid: int) -> None:
         self.pid = pid
 
-    def __call__(self) -> Sequence[int]:
-        return [process.pid for process in find_descendants(self.pid)]
+    def __call__(self) -> Mapping[str, Sequence[int]]:
+        return {"gateway": [process.pid for process in find_descendants(self.pid)]}
 
 
 @contextmanager

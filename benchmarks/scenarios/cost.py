@@ -61,9 +61,15 @@ def _load(
 
 
 def _cost(samples: Mapping[str, Sequence[Sample]], name: str, figure: str) -> Finding:
-    median, best = median_and_best([sample.cpu_us_per_request for sample in samples[name]])
-    rps, _ = median_and_best([sample.result.rps for sample in samples[name]])
-    return Finding(figure, median, f"best round {best:.1f}; {rps:.0f} requests/s at c={CONNECTIONS}")
+    found = samples[name]
+    median, best = median_and_best([sample.cpu_us_per_request for sample in found])
+    rps, _ = median_and_best([sample.result.rps for sample in found])
+    roles = {
+        role: median_and_best([sample.cpu_s_by_role[role] * 1e6 / sample.result.ok for sample in found])[0]
+        for role in found[0].cpu_s_by_role
+    }
+    shares = ", ".join(f"{role} {cost:.1f}" for role, cost in roles.items())
+    return Finding(figure, median, f"best round {best:.1f}; {shares}; {rps:.0f} requests/s at c={CONNECTIONS}")
 
 
 def _ratio(samples: Mapping[str, Sequence[Sample]], ours: str, theirs: str) -> Finding:

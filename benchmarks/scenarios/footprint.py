@@ -15,7 +15,8 @@ def measure_idle(setup: Setup) -> Findings:
     """`idle_gateway_cores`, `idle_cluster_cores` and `idle_cluster_pss_mb`, apart from everything under load; they have no goal."""
     if setup.gateway is None:
         raise NotMeasurable("the gateway wasn't started by this run")
-    ours, others = setup.gateway.find_pids_in_the_way(), setup.gateway.find_other_pids()
+    ours = [pid for pids in setup.gateway.find_pids_in_the_way().values() for pid in pids]
+    others = setup.gateway.find_other_pids()
     before, meters = time.monotonic(), (CpuMeter.read(ours), CpuMeter.read(others))
     time.sleep(IDLE_S)
     elapsed_s = time.monotonic() - before
