@@ -46,7 +46,8 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place, *(inner for key, item in items for inner in places(item, (*place, key)))]
 
 
-PLACES = [place for place in places(yaml.safe_load(GOOD)) if place]
+CONTENT = yaml.safe_load(GOOD)
+PLACES = [place for place in places(CONTENT) if place]
 
 
 def put(content: Any, place: tuple[Any, ...], value: Any) -> None:
@@ -63,7 +64,7 @@ def put(content: Any, place: tuple[Any, ...], value: Any) -> None:
 def test_check_never_raises_and_finds_errors_wherever_the_schema_does(
     changes: list[tuple[tuple[Any, ...], Any]],
 ) -> None:
-    content = copy.deepcopy(yaml.safe_load(GOOD))
+    content = copy.deepcopy(CONTENT)
     for place, value in changes:
         put(content, place, copy.deepcopy(value))
     text = yaml.safe_dump(content, allow_unicode=True)
