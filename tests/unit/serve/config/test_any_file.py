@@ -59,7 +59,7 @@ def put(content: Any, place: tuple[Any, ...], value: Any) -> None:
         return  # an earlier change took the place away
 
 
-@effort(max_examples=500, deadline=None)
+@effort(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=4))
 def test_check_never_raises_and_finds_errors_wherever_the_schema_does(
     changes: list[tuple[tuple[Any, ...], Any]],
