@@ -11,12 +11,12 @@ from turnout.models.embedding.embedder import Tokens
 
 class FakeEmbedder:
     """
-    An `Embedder` of three dimensions whose vectors say what they were made from: (length, first token, 1).
+    An `Embedder` whose vectors say what they were made from: 1 at the place of a text's first token, 0 elsewhere.
 
     A text's tokens are its characters. With `is_held`, `embed` waits for `release`.
     """
 
-    dimensions = 3
+    dimensions = 128
     max_tokens = 10
 
     def __init__(self, is_held: bool = False, fails_on: Tokens | None = None) -> None:
@@ -37,4 +37,6 @@ class FakeEmbedder:
         self.batches.append(len(batch))
         if self._fails_on in batch:
             raise RuntimeError("the model broke")
-        return np.array([(len(tokens), tokens[0], 1) for tokens in batch], dtype=np.float32)
+        vectors = np.zeros((len(batch), self.dimensions), dtype=np.float32)
+        vectors[range(len(batch)), [tokens[0] % self.dimensions for tokens in batch]] = 1
+        return vectors

@@ -23,6 +23,9 @@ def ray_cluster() -> Iterator[None]:
     import ray
     from ray import serve
 
+    if ray.is_initialized():  # a module that imports this fixture has one of its own: the first to ask owns the cluster
+        yield
+        return
     # Short, because Ray puts unix sockets below it and their paths are limited to 107 bytes.
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as folder:
         ray.init(
@@ -31,7 +34,6 @@ def ray_cluster() -> Iterator[None]:
             num_gpus=0,
             object_store_memory=200 * 1024 * 1024,
             include_dashboard=False,
-            _node_ip_address="127.0.0.1",
             _temp_dir=folder,
             log_to_driver=False,
             namespace="turnout-tests",

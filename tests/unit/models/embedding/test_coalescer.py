@@ -20,7 +20,7 @@ async def test_one_text_is_a_batch_of_one():
     model = FakeEmbedder()
     async with Coalescer(model, BatchLimits()) as coalescer:
         (vector,) = await coalescer.embed([[7, 8]])
-    assert vector.tolist() == [2, 7, 1]
+    assert vector.argmax() == 7
     assert model.batches == [1]
 
 
@@ -35,14 +35,14 @@ async def test_what_arrives_while_the_model_is_busy_is_the_next_batch():
         model.release(3)
         answers = await asyncio.gather(*calls)
     assert model.batches == [1, 4, 3]
-    assert [vectors[0][1] for vectors in answers] == list(range(8))
+    assert [vectors[0].argmax() for vectors in answers] == list(range(8))
 
 
 async def test_a_callers_many_texts_span_batches_and_keep_their_order():
     model = FakeEmbedder()
     async with Coalescer(model, BatchLimits(texts=4)) as coalescer:
         vectors = await coalescer.embed([[number] for number in range(10)])
-    assert [vector[1] for vector in vectors] == list(range(10))
+    assert [vector.argmax() for vector in vectors] == list(range(10))
     assert model.batches == [4, 4, 2]
 
 
@@ -101,7 +101,7 @@ async def test_a_batch_that_fails_fails_its_callers_and_no_others():
         bad, good = await asyncio.gather(coalescer.embed([[13]]), coalescer.embed([[1]]), return_exceptions=True)
         assert coalescer.is_running
     assert isinstance(bad, RuntimeError)
-    assert good[0].tolist() == [1, 1, 1]
+    assert good[0].argmax() == 1
 
 
 async def test_leaving_cancels_those_who_wait():
