@@ -1,6 +1,7 @@
 """Tokens and money of one upstream call."""
 
 import enum
+from typing import Annotated
 
 import msgspec
 
@@ -28,19 +29,23 @@ class Usage(msgspec.Struct, frozen=True):
     source: UsageSource = UsageSource.PROVIDER
 
 
+# What no model counts is no count: it would overflow the ledger.
+_Tokens = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
+
+
 class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
+    cached_tokens: _Tokens | None = None
 
 
 class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
+    reasoning_tokens: _Tokens | None = None
 
 
 class OpenAIUsage(msgspec.Struct):
     """OpenAI's usage object, of which absent and null parts count as 0."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Tokens | None = None
+    completion_tokens: _Tokens | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
 

@@ -60,9 +60,9 @@ def admit(operation: Operation, head: RequestHead, body: bytes, catalogue: Catal
     route = catalogue.models.get(request.model)
     if route is None or not principal.may_use(request.model):
         raise ModelNotFound(f"The model {request.model!r} does not exist or you do not have access to it.", "model")
-    if operation.value not in route.operations:
+    if operation.label not in route.operations:
         raise BadRequest(
-            f"Model {request.model!r} doesn't serve {operation.value}; it serves {', '.join(sorted(route.operations))}.",
+            f"Model {request.model!r} doesn't serve {operation.label}; it serves {', '.join(sorted(route.operations))}.",
             "model",
         )
     return Admitted(principal, request, _constraints(head, request, route, now), route)

@@ -2,6 +2,7 @@
 
 from asyncio import Future
 from collections.abc import Callable
+from functools import lru_cache
 
 from turnout.models.errors import TurnoutError
 from turnout.models.exchange import Headers, Out
@@ -77,23 +78,31 @@ def answer_headers(
         usage: known for unary answers, which have a cost header where the price is known; a stream's head goes out before there is a cost.
     """
     target = plan.candidate.target
-    name = target.name.encode()
     overhead_ms = b"%.3f" % ((sent_at - call.arrival.started_at) * 1e3)
     headers = [
         (b"x-request-id", call.arrival.echo_id),
         (b"openai-processing-ms", b"%d" % ((now - call.arrival.started_at) * 1e3)),
-        (b"x-turnout-target", name),
-        (b"x-turnout-route-reason", plan.reason.encode()),
-        (b"x-turnout-attempts", b"%d" % number),
         (b"x-turnout-overhead-ms", overhead_ms),
-        (b"x-litellm-call-id", call.arrival.id.encode()),
-        (b"x-litellm-model-id", name),
         (b"x-litellm-overhead-duration-ms", overhead_ms),
-        (b"x-litellm-attempted-retries", b"%d" % (number - 1)),
-        (b"x-litellm-attempted-fallbacks", b"0"),
+        (b"x-litellm-call-id", call.arrival.id.encode()),
+        *_route_headers(target.name, plan.reason, number),
     ]
     cost_nusd = cost_of(usage, target)
     if cost_nusd is not None:
         cost = b"%d.%09d" % divmod(cost_nusd, 1_000_000_000)
         headers += ((b"x-turnout-cost", cost), (b"x-litellm-response-cost", cost))
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _route_headers(target: str, reason: str, number: int) -> Headers:
+    """The lines that are the same for every request that goes the same way."""
+    name = target.encode()
+    return (
+        (b"x-turnout-target", name),
+        (b"x-turnout-route-reason", reason.encode()),
+        (b"x-turnout-attempts", b"%d" % number),
+        (b"x-litellm-model-id", name),
+        (b"x-litellm-attempted-retries", b"%d" % (number - 1)),
+        (b"x-litellm-attempted-fallbacks", b"0"),
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from turnout.router.catalogue import Catalogue
-from turnout.serve.config.compile import compile_catalogue, version_of
+from turnout.serve.config.compile import apply_overlay, compile_catalogue, version_of
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.problem import explain_errors
@@ -36,6 +36,7 @@ class ActiveConfig:
         self._secrets = secrets
         self._created_at_s = created_at_s
         self._install = install
+        self._base: Catalogue | None = None
         self.accepted: DynamicConfig | None = None
         self.overlay = Overlay()
         self.overlay_version = -1
@@ -56,33 +57,28 @@ class ActiveConfig:
         except ValidationError as error:
             problems = explain_errors(error.errors(), DynamicConfig)
             return self._reject("; ".join(str(problem) for _, problem in problems))
-        return self._try(config, self.overlay)
+        return self._try(config)
 
     def adopt(self, config: DynamicConfig) -> None:
         """Take the settings that the other routers serve by, while there are no good ones of our own."""
         rejected = self.rejected
-        if self.accepted is None and self._try(config, self.overlay):
+        if self.accepted is None and self._try(config):
             self.rejected = rejected  # what the file says is still wrong
 
     def set_overlay(self, overlay: Overlay) -> None:
-        """Take Control's changes; before there are settings they are kept for them."""
-        rejected = self.rejected
-        if self.accepted is None:
-            self.overlay = overlay
-        elif not self._try(self.accepted, overlay):
-            return
-        self.overlay_version = overlay.version
-        self.rejected = rejected  # what the file says is still wrong
+        """Take Control's changes. They lie on the catalogue compiled before, so that endpoints, and the connections to them, stay the same."""
+        self.overlay, self.overlay_version = overlay, overlay.version
+        if self._base is not None:
+            self._install(apply_overlay(self._base, overlay, self.version))
 
-    def _try(self, config: DynamicConfig, overlay: Overlay) -> bool:
-        version = version_of(config, overlay)
+    def _try(self, config: DynamicConfig) -> bool:
         try:
-            catalogue = compile_catalogue(config, overlay, version, self._bind_host, self._secrets, self._created_at_s)
+            base = compile_catalogue(config, Overlay(), "", self._bind_host, self._secrets, self._created_at_s)
         except ConfigError as error:
             return self._reject(str(error))
-        self.accepted, self.overlay, self.rejected = config, overlay, None
-        self._install(catalogue)
-        _log.info("config in force", extra={"version": version})
+        self._base, self.accepted, self.rejected = base, config, None
+        self._install(apply_overlay(base, self.overlay, self.version))
+        _log.info("config %s is in force", self.version)
         return True
 
     def _reject(self, reason: str) -> bool:

@@ -12,32 +12,29 @@ from turnout.models.openai.schema import ChatBody, CompletionBody, EmbeddingBody
 
 
 class Operation(enum.Enum):
-    """What is asked for; the value names it in config, metrics and the ledger."""
+    """
+    What is asked for.
 
-    CHAT = "chat"
-    COMPLETIONS = "completions"
-    EMBEDDINGS = "embeddings"
+    Attributes:
+        label: its name in config, metrics and the ledger.
+        path: the route below a server's base path, such as `/chat/completions`.
+        prompt_field: where the prompt stands in the body.
+        decoder: reads and checks the body.
+    """
 
-    @property
-    def path(self) -> str:
-        """The route below a server's base path, such as `/chat/completions`."""
-        return _PATHS[self]
+    CHAT = ("chat", "/chat/completions", "messages", ChatBody)
+    COMPLETIONS = ("completions", "/completions", "prompt", CompletionBody)
+    EMBEDDINGS = ("embeddings", "/embeddings", "input", EmbeddingBody)
+
+    def __init__(
+        self, label: str, path: str, prompt_field: str, schema: type[ChatBody | CompletionBody | EmbeddingBody]
+    ) -> None:
+        self.label = label
+        self.path = path
+        self.prompt_field = prompt_field
+        self.decoder = msgspec.json.Decoder(schema)
 
 
-_PATHS = {
-    Operation.CHAT: "/chat/completions",
-    Operation.COMPLETIONS: "/completions",
-    Operation.EMBEDDINGS: "/embeddings",
-}
-_BODIES: dict[
-    Operation,
-    msgspec.json.Decoder[ChatBody] | msgspec.json.Decoder[CompletionBody] | msgspec.json.Decoder[EmbeddingBody],
-] = {
-    Operation.CHAT: msgspec.json.Decoder(ChatBody),
-    Operation.COMPLETIONS: msgspec.json.Decoder(CompletionBody),
-    Operation.EMBEDDINGS: msgspec.json.Decoder(EmbeddingBody),
-}
-_PROMPTS = {Operation.CHAT: "messages", Operation.COMPLETIONS: "prompt", Operation.EMBEDDINGS: "input"}
 _SLICES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 # Two of these in one object would let the gateway read one value and the upstream the other.
@@ -84,8 +81,10 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
     try:
         body.decode()
         fields = _SLICES.decode(body)
-        checked = _BODIES[operation].decode(body)
-        if b"\\u" in body:  # half of a surrogate pair would pass in fields that aren't looked into
+        checked = operation.decoder.decode(body)
+        if (
+            b"\\" in body and b"\\u" in body
+        ):  # a single byte is found ten times as fast; half of a surrogate pair would pass in fields that aren't looked into
             msgspec.json.decode(body)
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body isn't valid UTF-8 (byte {error.start}).") from error
@@ -96,7 +95,8 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
     except RecursionError as error:
         raise BadRequest("The body is nested too deeply.") from error
     _refuse_duplicates(fields, body)
-    for name in _UNSUPPORTED.keys() & fields.keys():
+    if not _UNSUPPORTED.keys().isdisjoint(fields):
+        name = next(name for name in _UNSUPPORTED if name in fields)
         raise BadRequest(f"{name!r} ({_UNSUPPORTED[name]}) isn't supported by this gateway yet; leave it out.", name)
     is_stream, wants_usage, max_output_tokens = False, False, None
     if not isinstance(checked, EmbeddingBody):
@@ -112,7 +112,7 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
         wants_usage=wants_usage,
         priority=checked.priority or 0,
         timeout_s=checked.timeout,
-        prompt_bytes=len(memoryview(fields[_PROMPTS[operation]])),
+        prompt_bytes=len(memoryview(fields[operation.prompt_field])),
         max_output_tokens=max_output_tokens,
         fields=fields,
     )
@@ -125,7 +125,7 @@ def _refuse_duplicates(fields: Mapping[str, msgspec.Raw], body: bytes) -> None:
     The decoder keeps the last of two. A body without duplicates, escapes in keys or odd whitespace has exactly the length of its parts, compact or
     with Python's blanks; only others are read again the slow way.
     """
-    compact = 1 + sum(len(key) + len(memoryview(raw)) + 4 for key, raw in fields.items())
+    compact = 1 + 4 * len(fields) + sum(map(len, fields)) + sum([len(memoryview(raw)) for raw in fields.values()])
     if len(body) in (compact, compact + 2 * len(fields) - 1):
         return
     seen: set[str] = set()

@@ -107,7 +107,17 @@ def test_an_event_without_end_is_given_up() -> None:
     assert answer.error
 
 
-@pytest.mark.parametrize("body", [b"not json", b"{}", b'{"usage":null}', b'{"usage":[1]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not json",
+        b"{}",
+        b'{"usage":null}',
+        b'{"usage":[1]}',
+        b'{"usage":{"prompt_tokens":-1}}',
+        b'{"usage":{"completion_tokens":1e15}}',
+    ],
+)
 def test_a_unary_answer_without_usage_passes_with_usage_unknown(body: bytes) -> None:
     out = FakeOut()
     answer = AnswerScan(out, hides_usage=True)
