@@ -42,10 +42,15 @@ def explain(text: str) -> str | None:
     return next((words for pattern, words in _KNOWN if re.search(pattern, text)), None)
 
 
-def last_line(message: str) -> str:
-    """The line that says most: the last `SomeError: what` of a message that may be a traceback, else its last line."""
+def find_error(message: str) -> str | None:
+    """The text of the last `SomeError: what` in a message that may be a traceback; None where there's no error in it."""
     errors = _ERROR.findall(message)
-    if errors:
-        return str(errors[-1][1]).strip()
+    return str(errors[-1][1]).strip() if errors else None
+
+
+def last_line(message: str) -> str:
+    """The line that says most: an error's, else the last."""
+    if error := find_error(message):
+        return error
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     return lines[-1] if lines else ""

@@ -3,6 +3,7 @@
 from turnout.serve.cli.outline import Outline, PublicModel
 
 KEY_VARIABLE = "TURNOUT_KEY"
+QUESTION = "What is the capital of France?"
 
 
 def write_greeting(outline: Outline) -> list[str]:
@@ -28,10 +29,13 @@ def _write_curl(outline: Outline, model: PublicModel) -> list[str]:
 
 
 def _write_request(model: PublicModel) -> tuple[str, str]:
+    sober = (
+        ', "temperature": 0' if model.is_local else ""
+    )  # small models guess wildly without it; some providers refuse it
     if "chat" in model.operations:
         return (
             "/v1/chat/completions",
-            f'{{"model": "{model.name}", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}',
+            f'{{"model": "{model.name}", "messages": [{{"role": "user", "content": "{QUESTION}"}}]{sober}}}',
         )
     if "completions" in model.operations:
         return "/v1/completions", f'{{"model": "{model.name}", "prompt": "The capital of France is", "max_tokens": 16}}'
@@ -42,8 +46,10 @@ def _write_python(outline: Outline, model: PublicModel) -> list[str]:
     key = '"none"' if outline.is_open else f'os.environ["{KEY_VARIABLE}"]'
     first = "from openai import OpenAI" if outline.is_open else "import os; from openai import OpenAI"
     client = f'client = OpenAI(base_url="{outline.url}/v1", api_key={key})'
+    sober = ", temperature=0" if model.is_local else ""
     if "chat" in model.operations:
-        call = f'client.chat.completions.create(model="{model.name}", messages=[{{"role": "user", "content": "Hello"}}]).choices[0].message.content'
+        messages = f'[{{"role": "user", "content": "{QUESTION}"}}]'
+        call = f'client.chat.completions.create(model="{model.name}", messages={messages}{sober}).choices[0].message.content'
     elif "completions" in model.operations:
         call = f'client.completions.create(model="{model.name}", prompt="Hello", max_tokens=16).choices[0].text'
     else:

@@ -16,10 +16,18 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 
 @dataclass(frozen=True, slots=True)
 class PublicModel:
-    """A name clients may ask for, and the routes that serve it."""
+    """
+    A name clients may ask for.
+
+    Attributes:
+        name: what goes into `model`.
+        operations: the routes that serve it.
+        is_local: whether only pools of this cluster answer for it.
+    """
 
     name: str
     operations: frozenset[str]
+    is_local: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,10 @@ def _describe(path: Path, cluster: ClusterFile) -> Outline:
         router=router.name,
         drain_s=router.args.drain_s,
         pools=tuple(app.name for app in cluster.applications if app not in (router, control)),
-        models=tuple(PublicModel(model.name, frozenset(model.operations)) for model in router.user_config.models),
+        models=tuple(
+            PublicModel(model.name, model.operations, all(target.pool for target in model.targets))
+            for model in router.user_config.models
+        ),
         keys=auth.keys,
         is_open=auth.open_on_loopback,
         admin_url=f"http://127.0.0.1:{control.args.admin_port}",

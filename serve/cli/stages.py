@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from turnout.serve.cli.causes import last_line
+from turnout.serve.cli.causes import find_error, last_line
 from turnout.serve.cli.screen import Row
 from turnout.serve.cli.serve_api import Application
 
@@ -55,7 +55,5 @@ def describe_application(name: str, application: Application | None) -> Row:
             return Row(name, "failed", f"unhealthy, Serve replaces it: {last_line(application.message)}")
     if not wanted:
         return Row(name, "working", "is being built")
-    trouble = next(
-        (last_line(deployment.message) for deployment in application.deployments.values() if deployment.message), ""
-    )
-    return Row(name, "working", f"starting, {running} of {wanted} replicas" + (f": {trouble}" if trouble else ""))
+    errors = [error for deployment in application.deployments.values() if (error := find_error(deployment.message))]
+    return Row(name, "working", f"starting, {running} of {wanted} replicas" + (f": {errors[0]}" if errors else ""))

@@ -21,7 +21,7 @@ def _outline(url: str, *operations: str, is_open: bool = True) -> Outline:
         router="router",
         drain_s=1,
         pools=(),
-        models=(PublicModel("small", frozenset(operations)),),
+        models=(PublicModel("small", frozenset(operations), is_local=is_open),),
         keys=None if is_open else "env:KEYS",
         is_open=is_open,
         admin_url="",

@@ -39,6 +39,16 @@ def test_an_application_is_described(application: Application | None, phase: str
     assert (row.phase, row.text) == (phase, text)
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [("It takes long. This may be a slow __init__ method.", ""), (TRACEBACK, ": can't start: no model")],
+)
+def test_an_error_is_shown_while_serve_tries_again_but_not_its_patience(message: str, told: str) -> None:
+    application = Application("DEPLOYING", "", {"D": Deployment("UPDATING", message, 1)})
+    row = describe_start(["pool"], {"pool": application}, has_ray=True, is_ready=False, url="")[1]
+    assert row.text == f"starting, 0 of 1 replicas{told}"
+
+
 def test_the_route_waits_for_the_applications_then_for_models_then_answers() -> None:
     def route(status: str, *, is_ready: bool) -> str:
         return describe_start(["pool"], {"pool": _app(status)}, has_ray=True, is_ready=is_ready, url="http://here")[

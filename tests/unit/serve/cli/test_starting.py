@@ -151,7 +151,7 @@ def test_a_second_ctrl_c_cuts(bench: Bench) -> None:
 
 def test_ctrl_c_before_it_is_up_stops_the_start(bench: Bench) -> None:
     bench.ray.statuses = {"pool": ("DEPLOYING", "")}
-    bench.press.append(lambda: bool(bench.ray.http.asked))
+    bench.press.append(lambda: bool(bench.ray.http.asked) and not bench.interrupts.count)
     with pytest.raises(Refusal) as refused:
         bench.launch.start(30)
     assert refused.value.code == ExitCode.INTERRUPTED
