@@ -9,6 +9,7 @@ Measures what the gateway adds to a request: CPU time, latency, memory, and what
 import argparse
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,8 +20,12 @@ from pathlib import Path
 
 from turnout.benchmarks.figures import Figure, Goal, Report, format_table
 from turnout.benchmarks.findings import Finding
+from turnout.benchmarks.gateways.cluster import GatewayFailed
+from turnout.benchmarks.load.children import ChildFailed
+from turnout.benchmarks.load.compiler import CompileError
 from turnout.benchmarks.load.upstream import MODEL
 from turnout.benchmarks.machine import describe_machine, describe_versions
+from turnout.benchmarks.reference.references import ReferenceFailed
 from turnout.benchmarks.scenarios.assembly import Options, assemble
 from turnout.benchmarks.scenarios.schedule import STEPS, plan_steps, run_steps
 
@@ -50,7 +55,19 @@ GOALS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures, prints, and returns 0; 1 if a scenario failed, whatever the goals."""
+    """Measures, prints, and returns 0, whatever the goals; 1 if something failed, 130 if it was interrupted. All that was started has ended then."""
+    try:
+        return run(arguments)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except (GatewayFailed, ReferenceFailed, ChildFailed, CompileError) as error:
+        say(f"can't start: {error}")
+        return 1
+
+
+def run(arguments: list[str] | None) -> int:
+    """What `main` does, when nothing goes wrong at the start."""
     options, output = parse_arguments(arguments)
     words = redact_keys(sys.argv[1:] if arguments is None else arguments)
     started_at, began = datetime.now(UTC), time.monotonic()
@@ -134,7 +151,10 @@ def add_comparison_arguments(group: "argparse._ArgumentGroup") -> None:
 def read_key(reference: str | None) -> str | None:
     """The key that `env:NAME` stands for, or the text itself."""
     if reference is not None and reference.startswith("env:"):
-        return os.environ[reference.removeprefix("env:")]
+        name = reference.removeprefix("env:")
+        if name not in os.environ:
+            raise SystemExit(f"the environment has no {name}")
+        return os.environ[name]
     return reference
 
 
@@ -190,4 +210,5 @@ def redact_keys(words: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the cluster would outlive a `kill` of this process
     raise SystemExit(main())

@@ -159,6 +159,9 @@ def _start_references(
         if environment is None or options.is_quick:
             missing[f"cpu_per_request_vs_{name}"] = f"give --{package}-venv DIR, an environment that has {package}"
             continue
+        if not (environment / "bin" / package).exists():
+            missing[f"cpu_per_request_vs_{name}"] = f"{environment} has no {package}"
+            continue
         references.append(stack.enter_context(start(environment, upstream.base_url, MODEL)))
         versions[package] = _read_version(environment, package)
     return references, versions

@@ -92,6 +92,11 @@ def test_arguments_become_options() -> None:
     assert (output.json, output.plot) == (Path("o.json"), None)
 
 
+def test_a_key_that_the_environment_lacks_is_named() -> None:
+    with pytest.raises(SystemExit, match="no TURNOUT_NO_SUCH_KEY"):
+        parse_arguments(["--api-key", "env:TURNOUT_NO_SUCH_KEY"])
+
+
 @pytest.mark.parametrize("url", ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/"])
 def test_a_url_may_have_its_version_or_not(url: str) -> None:
     assert remote_subject("t", url, "m", None, ()).base_url == "http://h:1/v1"
