@@ -81,8 +81,9 @@ def get_outline(path: Path, environ: Mapping[str, str], tell: Callable[[str], No
     if errors:
         listed = "\n".join(f"  {write_problem(problem)}" for problem in errors)
         raise Refusal(f"{path} can't be used:\n{listed}", "", ExitCode.BAD_INPUT)
-    for problem in problems if tell else ():
-        tell(f"warning: {write_problem(problem)}")
+    if tell is not None:
+        for problem in problems:
+            tell(f"warning: {write_problem(problem)}")
     return _describe(path.resolve(), load_file(path))
 
 
