@@ -1,6 +1,6 @@
 """Keeps the books: a hold around every attempt, and one ledger row when it ends, however it ends."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from turnout.models.upstream import Outcome
 from turnout.models.usage import Usage, UsageSource
 from turnout.router.call import Call
 from turnout.router.plan.fleet import Candidate
+from turnout.router.ready import READY
 
 CLIENT_LEFT = "client_left"
 
@@ -54,14 +55,15 @@ class Hold:
         self._is_closed = False
         self._started_at = account.now()
 
-    async def __aenter__(self) -> "Hold":
-        return self
+    def __aenter__(self) -> Awaitable[None]:
+        return READY
 
-    async def __aexit__(
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> Awaitable[None]:
         if not self._is_closed:
             self._write(0, CLIENT_LEFT if kind is not None else "unsettled", None, self._account.now())
+        return READY
 
     def settle(self, outcome: Outcome) -> None:
         """Write the row for an attempt that ended by itself."""

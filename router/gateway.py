@@ -27,14 +27,14 @@ class Gateway:
         self,
         catalogue: Catalogue,
         *,
-        guard: Guard,
-        shape: Shape,
-        cache: Cache,
         attempts: Attempts,
         observer: Observer,
         now: Callable[[], float],
         wall_ns: Callable[[], int],
         new_id: Callable[[], str],
+        guard: Guard | None = None,
+        shape: Shape | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self.catalogue = catalogue
         self._guard = guard
@@ -65,24 +65,29 @@ class Gateway:
         admitted = await self._admit(operation, head, body, arrival.started_at)
         principal, constraints = admitted.principal, admitted.constraints
 
-        request = await self._guard.check(admitted.request, principal)
+        request = admitted.request
+        if self._guard is not None:
+            request = await self._guard.check(request, principal)
+            out = self._guard.watch(request, out)
         features = describe(request)
-        request = await self._shape.shape(request, features)
+        if self._shape is not None:
+            request = await self._shape.shape(request, features)
 
-        out = self._guard.watch(request, out)
-        hit = await self._cache.find(request, principal, constraints)
-        if hit is not None:
-            out.full(hit.status, hit_headers(hit, arrival.echo_id), hit.body)
-            return
+        if self._cache is not None:
+            hit = await self._cache.find(request, principal, constraints)
+            if hit is not None:
+                answer_hit(hit, arrival, out)
+                return
 
         call = Call(arrival, principal, request, constraints, features, admitted.route)
         try:
-            attempt = await self._attempts.run(call, self._cache.keep(request, principal, constraints, out))
+            kept = out if self._cache is None else self._cache.keep(request, principal, constraints, out)
+            attempt = await self._attempts.run(call, kept)
         except NoTarget:
-            stale = await self._cache.find_stale(request, principal, constraints)
+            stale = None if self._cache is None else await self._cache.find_stale(request, principal, constraints)
             if stale is None:
                 raise
-            out.full(stale.status, hit_headers(stale, arrival.echo_id), stale.body)
+            answer_hit(stale, arrival, out)
             return
         self._observer.finish(call, attempt, self._now())
 
@@ -100,14 +105,14 @@ def describe(request: ApiRequest) -> Features:
     )
 
 
-def hit_headers(hit: CacheHit, echo_id: bytes) -> Headers:
-    """The head of an answer from the cache."""
-    return [
-        *hit.headers,
-        (b"x-request-id", echo_id),
+def answer_hit(hit: CacheHit, arrival: Arrival, out: Out) -> None:
+    """Answer from the cache; the head names the target that had answered, and how long ago."""
+    facts = [
+        (b"x-request-id", arrival.echo_id),
         (b"x-turnout-target", hit.target.encode()),
         (b"age", b"%d" % hit.age_s),
     ]
+    out.full(hit.status, [*hit.headers, *facts], hit.body)
 
 
 def error_headers(error: TurnoutError, echo_id: bytes) -> Headers:

@@ -1,7 +1,7 @@
 """
-The seams of the line that nothing fills yet: guard, shape and cache. A stage that is off costs one await of nothing.
+The seams of the line that nothing fills yet: guard, shape and cache.
 
-Each is a protocol of one or two methods with an `Off…` implementation; a stage is added by passing another implementation to the Gateway.
+Each is a protocol of one to three methods. A stage is added by giving the Gateway an implementation; one that is off is None there and costs nothing.
 """
 
 from typing import Protocol
@@ -57,45 +57,3 @@ class Cache(Protocol):
     def keep(self, request: ApiRequest, principal: Principal, constraints: Constraints, out: Out) -> Out:
         """An Out that keeps a complete answer for later as it passes on."""
         ...
-
-
-class OffGuard:
-    """Lets everything through."""
-
-    async def check(self, request: ApiRequest, principal: Principal) -> ApiRequest:
-        """The same request."""
-        del principal
-        return request
-
-    def watch(self, request: ApiRequest, out: Out) -> Out:
-        """The same Out."""
-        del request
-        return out
-
-
-class OffShape:
-    """Sends what was asked."""
-
-    async def shape(self, request: ApiRequest, features: Features) -> ApiRequest:
-        """The same request."""
-        del features
-        return request
-
-
-class OffCache:
-    """Knows nothing and keeps nothing."""
-
-    async def find(self, request: ApiRequest, principal: Principal, constraints: Constraints) -> CacheHit | None:
-        """None."""
-        del request, principal, constraints
-        return None
-
-    async def find_stale(self, request: ApiRequest, principal: Principal, constraints: Constraints) -> CacheHit | None:
-        """None."""
-        del request, principal, constraints
-        return None
-
-    def keep(self, request: ApiRequest, principal: Principal, constraints: Constraints, out: Out) -> Out:
-        """The same Out."""
-        del request, principal, constraints
-        return out

@@ -78,13 +78,14 @@ def answer_headers(
         usage: known for unary answers, which have a cost header where the price is known; a stream's head goes out before there is a cost.
     """
     target = plan.candidate.target
-    overhead_ms = b"%.3f" % ((sent_at - call.arrival.started_at) * 1e3)
+    arrival = call.arrival
+    overhead_ms = b"%d.%03d" % divmod(int((sent_at - arrival.started_at) * 1e6), 1000)
     headers = [
-        (b"x-request-id", call.arrival.echo_id),
-        (b"openai-processing-ms", b"%d" % ((now - call.arrival.started_at) * 1e3)),
+        (b"x-request-id", arrival.echo_id),
+        (b"openai-processing-ms", b"%d" % int((now - arrival.started_at) * 1e3)),
         (b"x-turnout-overhead-ms", overhead_ms),
         (b"x-litellm-overhead-duration-ms", overhead_ms),
-        (b"x-litellm-call-id", call.arrival.id.encode()),
+        (b"x-litellm-call-id", arrival.id.encode()),
         *_route_headers(target.name, plan.reason, number),
     ]
     cost_nusd = cost_of(usage, target)

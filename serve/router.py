@@ -1,6 +1,7 @@
 """The Router deployment: a listener, the request line behind it, and what keeps both up to date."""
 
 import asyncio
+import gc
 import itertools
 import json
 import os
@@ -26,7 +27,6 @@ from turnout.router.observe import Observer
 from turnout.router.outbox import Outbox
 from turnout.router.plan.fleet import Fleet
 from turnout.router.plan.power_of_two import power_of_two
-from turnout.router.stages import OffCache, OffGuard, OffShape
 from turnout.serve.active_config import ActiveConfig
 from turnout.serve.config.arguments import RouterArgs
 from turnout.serve.config.secret import Secrets
@@ -74,6 +74,7 @@ class Router:
             self._name, context.get_node_id(), self._link, self._config, self._fleet, self._slots, self._observer
         )
         self._watch = loop.create_task(watch.run(), name="watch control")
+        rest_collector()
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Take the file's dynamic settings; a bad one is refused and reported, the last good one stays. Async, so that it runs on the loop."""
@@ -129,9 +130,6 @@ class Router:
         )
         return Gateway(
             Catalogue(version="", models={}, fixed_endpoints={}),
-            guard=OffGuard(),
-            shape=OffShape(),
-            cache=OffCache(),
             attempts=attempts,
             observer=self._observer,
             now=time.monotonic,
@@ -165,7 +163,18 @@ class Router:
         self._fleet.set_loads(pool, loads)
 
 
+def rest_collector() -> None:
+    """
+    Spare the cycle collector what is there for good, and let it look less often: a request leaves no cycles behind (tests hold that).
+
+    It took 4 to 5 % of a request's CPU at Python's default of one look every 700 allocations.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def request_ids(prefix: str) -> Callable[[], str]:
-    """Ids that are unique in a cluster: a random prefix for the process, and a count."""
+    """Ids that are unique in a cluster: a random prefix for the process, and a count, padded so that the ledger's index grows at its end."""
     count = itertools.count(1).__next__
-    return lambda: f"req-{prefix}-{count():x}"
+    return lambda: f"req-{prefix}-{count():010x}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from turnout.models.exchange import Handler
+from turnout.models.outflow import Outflow
 from turnout.serve.edge.config import EdgeLimits
 from turnout.serve.edge.protocol import Connection
 from turnout.serve.edge.traffic import Traffic
@@ -71,11 +72,12 @@ class EdgeRig:
     def __init__(self, handler: Handler, limits: EdgeLimits | None = None, *, draws: Sequence[float] = (0.5,)) -> None:
         self._draws = list(draws)
         self.now = 1000.0
+        self.outflow = Outflow(asyncio.get_running_loop())
         self.traffic = Traffic(handler, limits or EdgeLimits(), self._draw, lambda: 0.0, self.now)
 
     def connect(self) -> tuple[Connection, FakeTransport]:
         """A new client."""
-        connection = Connection(self.traffic, asyncio.get_running_loop())
+        connection = Connection(self.traffic, asyncio.get_running_loop(), self.outflow)
         transport = FakeTransport(connection)
         connection.connection_made(transport)
         return connection, transport

@@ -17,7 +17,7 @@ from turnout.router.gateway import Gateway
 from turnout.router.observe import Observer
 from turnout.router.plan.fleet import Fleet
 from turnout.router.plan.power_of_two import power_of_two
-from turnout.router.stages import Cache, Guard, OffCache, OffGuard, OffShape, Shape
+from turnout.router.stages import Cache, Guard, Shape
 
 CHAT = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 STREAM = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
@@ -42,9 +42,9 @@ class Rig:
     upstream: FakeUpstream
     config: Catalogue = field(default_factory=lambda: catalogue(LOCAL))
     pools: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"pool": ("a",)})
-    guard: Guard = field(default_factory=OffGuard)
-    shape: Shape = field(default_factory=OffShape)
-    cache: Cache = field(default_factory=OffCache)
+    guard: Guard | None = None
+    shape: Shape | None = None
+    cache: Cache | None = None
 
     def __post_init__(self) -> None:
         self.clock, self.sink, self.fleet, self.slots = FakeClock(), FakeSink(), Fleet(), Slots()

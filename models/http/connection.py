@@ -10,6 +10,7 @@ from typing import Protocol, cast
 from httptools import HttpParserError, HttpParserUpgrade
 
 from turnout.models.http.relay import Relay
+from turnout.models.outflow import Outflow
 from turnout.models.upstream import Failure
 
 _JOINED_BYTES = 64 * 1024
@@ -38,10 +39,11 @@ class Connection(asyncio.Protocol):
     A connection that says anything while nothing was asked, or whose peer closes its side, is never used again.
     """
 
-    __slots__ = ("_clock", "_is_closed", "_owner", "_relay", "_transport", "idle_since", "is_reused")
+    __slots__ = ("_clock", "_is_closed", "_outflow", "_owner", "_relay", "_transport", "idle_since", "is_reused")
 
-    def __init__(self, owner: Owner, clock: Callable[[], float]) -> None:
+    def __init__(self, owner: Owner, clock: Callable[[], float], outflow: Outflow) -> None:
         self._owner = owner
+        self._outflow = outflow
         self._clock = clock
         self._transport: asyncio.Transport | None = None
         self._relay: Relay | None = None
@@ -60,11 +62,11 @@ class Connection(asyncio.Protocol):
         return not self._is_closed and self._relay is None and transport is not None and not transport.is_closing()
 
     def send(self, head: bytes, body: bytes, relay: Relay) -> None:
-        """Send one request; its answer goes into `relay`. Only on a connection that `is_usable`."""
+        """Send one request, at the end of this turn of the loop; its answer goes into `relay`. Only on a connection that `is_usable`."""
         assert self._transport is not None
         self._relay = relay
         if len(body) <= _JOINED_BYTES:
-            self._transport.write(head + body)
+            self._outflow.write(self._transport, head + body)
         else:
             self._transport.writelines((head, body))
 
@@ -122,7 +124,7 @@ class Connection(asyncio.Protocol):
         if relay is not None:
             if relay.reads_to_close and not relay.is_whole:
                 self._finish(relay)
-            elif not relay.has_bytes and self.is_reused and self._has_left_before_reading():
+            elif self._is_unsent() or (not relay.has_bytes and self.is_reused and self._has_left_before_reading()):
                 self._fail(relay, Failure.STALE, "the kept connection had been closed by the peer", was_sent=False)
             else:
                 self._fail(relay, Failure.RESET, "closed before the end of the answer")
@@ -137,7 +139,9 @@ class Connection(asyncio.Protocol):
         self._owner.forget(self)
         if relay is None:
             return
-        if exc is None or isinstance(exc, OSError):
+        if self._is_unsent():
+            relay.fail(Failure.STALE, "the connection was lost before the request was sent", was_sent=False)
+        elif exc is None or isinstance(exc, OSError):
             relay.fail(Failure.RESET, f"connection lost: {exc or 'closed'}")
         elif not relay.done.done():
             relay.done.set_exception(exc)
@@ -164,7 +168,12 @@ class Connection(asyncio.Protocol):
         self._is_closed = True
         self._owner.forget(self)
         if self._transport is not None:
+            self._outflow.discard(self._transport)
             self._transport.abort()
+
+    def _is_unsent(self) -> bool:
+        """Whether the request was still waiting for the end of the turn; it won't be sent any more."""
+        return self._transport is not None and self._outflow.discard(self._transport)
 
     def _pause_until(self, drained: "asyncio.Future[None]", relay: Relay) -> None:
         assert self._transport is not None

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from turnout.models.http.connection import Connection
+from turnout.models.outflow import Outflow
 from turnout.models.upstream import Failure, Limits
 
 
@@ -37,13 +38,14 @@ class NotConnectedError(Exception):
 class Pool:
     """Owns every connection to one address; idle ones are used last in, first out, so that surplus ones grow old and are closed."""
 
-    __slots__ = ("_connections", "_host", "_idle", "_limits", "_loop", "_port", "_tls", "_waiting")
+    __slots__ = ("_connections", "_host", "_idle", "_limits", "_loop", "_outflow", "_port", "_tls", "_waiting")
 
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, limits: PoolLimits) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, limits: PoolLimits, outflow: Outflow) -> None:
         self._host = host
         self._port = port
         self._tls = tls
         self._limits = limits
+        self._outflow = outflow
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
@@ -122,7 +124,7 @@ class Pool:
             connection.abort()
 
     async def _connect(self) -> Connection:
-        connection = Connection(self, self._loop.time)
+        connection = Connection(self, self._loop.time, self._outflow)
         self._connections.add(connection)
         is_open = False
         try:

@@ -9,6 +9,7 @@ from turnout.models.http.forward_proxy import ForwardProxy
 from turnout.models.http.head import RequestHeads
 from turnout.models.http.pool import NotConnectedError, Pool, PoolLimits
 from turnout.models.http.relay import Relay
+from turnout.models.outflow import Outflow
 from turnout.models.target import Endpoint
 from turnout.models.upstream import Limits, Outcome, UpstreamRequest
 
@@ -33,6 +34,7 @@ class HttpUpstream:
     def __init__(self, limits: PoolLimits | None = None) -> None:
         self._limits = limits or PoolLimits()
         self._loop = asyncio.get_running_loop()
+        self._outflow = Outflow(self._loop)
         self._pools: dict[tuple[str, int, ssl.SSLContext | None], Pool] = {}
         self._heads = RequestHeads()
         self._deadlines = Deadlines(self._loop)
@@ -80,7 +82,7 @@ class HttpUpstream:
         key = (endpoint.host, endpoint.port, endpoint.tls)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = Pool(*key, self._limits)
+            pool = self._pools[key] = Pool(*key, self._limits, self._outflow)
         return pool
 
     def _close_idle(self) -> None:

@@ -36,6 +36,7 @@ class Operation(enum.Enum):
 
 
 _SLICES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode = msgspec.json.Encoder().encode
 
 # Two of these in one object would let the gateway read one value and the upstream the other.
 _UNIQUE = ("model", "messages", "prompt", "input", "stream", "tools")
@@ -122,10 +123,10 @@ def _refuse_duplicates(fields: Mapping[str, msgspec.Raw], body: bytes) -> None:
     """
     Raise BadRequest when a key of consequence stands twice at the top level.
 
-    The decoder keeps the last of two. A body without duplicates, escapes in keys or odd whitespace has exactly the length of its parts, compact or
-    with Python's blanks; only others are read again the slow way.
+    The decoder keeps the last of two. A body without duplicates, escapes in keys or odd blanks is as long as its parts written again, compact or with
+    the blanks of Python's json; only others are read again the slow way.
     """
-    compact = 1 + 4 * len(fields) + sum(map(len, fields)) + sum([len(memoryview(raw)) for raw in fields.values()])
+    compact = len(_encode(fields))
     if len(body) in (compact, compact + 2 * len(fields) - 1):
         return
     seen: set[str] = set()

@@ -113,7 +113,8 @@ class Attempts:
         )
         answer = provider.read_answer(call.request, head)
         with candidate:
-            async with self._account.hold(call, candidate, number, answer) as hold:
+            hold = self._account.hold(call, candidate, number, answer)
+            async with hold:
                 request = provider.write_request(call.request, candidate.target)
                 outcome = await self._upstream.relay(candidate.endpoint, request, answer, _limits(call))
                 hold.settle(outcome)

@@ -3,11 +3,12 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 from turnout.models.errors import NoTarget, UpstreamTimeout
 from turnout.router.catalogue import ModelRoute
+from turnout.router.ready import READY
 
 RETRY_AFTER_S = 1.0
 
@@ -65,12 +66,17 @@ class Line:
         """Nobody runs or waits."""
         return not self.in_flight and not self.waiters
 
-    async def enter(self, priority: int, deadline_at: float) -> None:
-        """Take a slot now or wait for one."""
+    def try_enter(self) -> bool:
+        """Take a slot if one is free and nobody waits."""
         assert self.route is not None
         if self.in_flight < self.route.max_in_flight and not self.waiters:
             self.in_flight += 1
-            return
+            return True
+        return False
+
+    async def enter(self, priority: int, deadline_at: float) -> None:
+        """Wait for a slot."""
+        assert self.route is not None
         if len(self.waiters) >= self.route.max_waiting:
             raise NoTarget(
                 f"Too many requests are waiting for model {self.name!r}; try again later.", None, RETRY_AFTER_S
@@ -120,13 +126,14 @@ class Slot:
         self._priority = priority
         self._deadline_at = deadline_at
 
-    async def __aenter__(self) -> None:
-        await self._line.enter(self._priority, self._deadline_at)
+    def __aenter__(self) -> Awaitable[None]:
+        return READY if self._line.try_enter() else self._line.enter(self._priority, self._deadline_at)
 
-    async def __aexit__(
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> Awaitable[None]:
         self._line.leave()
+        return READY
 
 
 def _expire(turn: asyncio.Future[None], name: str) -> None:

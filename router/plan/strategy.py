@@ -13,8 +13,10 @@ from turnout.router.values import Constraints, Features
 class Filter(Protocol):
     """A hard constraint. Pure."""
 
-    def refuse(self, candidate: Candidate, constraints: Constraints, features: Features) -> str | None:
-        """Why `candidate` may not answer, as a reason code such as `not_local`; None if it may."""
+    def keep(
+        self, candidates: Sequence[Candidate], constraints: Constraints, features: Features, reasons: set[str]
+    ) -> Sequence[Candidate]:
+        """Those of `candidates` that may answer, in their order; why the others may not is added to `reasons` as codes such as `not_local`."""
         ...
 
 
@@ -66,38 +68,19 @@ class Strategy:
         Raises:
             NoTarget: nobody may answer; the message has the reason codes.
         """
-        eligible, reasons = self._filter(candidates, constraints, features, tried)
+        reasons: set[str] = set()
+        eligible = candidates
+        if tried:
+            eligible = [candidate for candidate in candidates if candidate not in tried]
+            reasons.add("tried")
+        for each in self._filters:
+            eligible = each.keep(eligible, constraints, features, reasons)
         if not eligible:
             raise NoTarget(_explain(reasons), None, 1.0)
-        healthy = (
-            [c for c in eligible if c.ejected_until <= now] if any(c.ejected_until for c in eligible) else eligible
-        )
-        ranked = healthy or eligible
+        ranked = [candidate for candidate in eligible if candidate.ejected_until <= now] or eligible
         if len(ranked) == 1:
             return RoutePlan(ranked[0], "only" if len(eligible) == 1 else "only_healthy")
         return RoutePlan(ranked[self._picker.pick(self._scorer.score(ranked, features))], self.name)
-
-    def _filter(
-        self,
-        candidates: Sequence[Candidate],
-        constraints: Constraints,
-        features: Features,
-        tried: Collection[Candidate],
-    ) -> tuple[list[Candidate], set[str]]:
-        eligible: list[Candidate] = []
-        reasons: set[str] = set()
-        for candidate in candidates:
-            if tried and candidate in tried:
-                reasons.add("tried")
-                continue
-            for each in self._filters:
-                reason = each.refuse(candidate, constraints, features)
-                if reason is not None:
-                    reasons.add(reason)
-                    break
-            else:
-                eligible.append(candidate)
-        return eligible, reasons
 
 
 def _explain(reasons: set[str]) -> str:

@@ -16,6 +16,7 @@ _STATUS_LINES = {int(each): f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() 
 _BODILESS = frozenset((204, 304))
 _KEEP_HTTP10 = b"connection: keep-alive\r\n"
 CLOSE = b"connection: close\r\n"
+_COLON = b": "
 
 
 class Wire(Protocol):
@@ -167,7 +168,9 @@ def join_lines(headers: Headers) -> bytes:
     Raises:
         ValueError: a name or value has a line break or NUL in it: somebody's input got into a header.
     """
-    lines = b"".join([b"%b: %b\r\n" % line for line in headers])
-    if len(lines) - len(lines.translate(None, b"\r\n\0")) != 2 * len(headers):
+    if not headers:
+        return b""
+    lines = b"\r\n".join(map(_COLON.join, headers))
+    if len(lines) - len(lines.translate(None, b"\r\n\0")) != 2 * (len(headers) - 1):
         raise ValueError("a header name or value has a line break or NUL in it")
-    return lines
+    return lines + b"\r\n"

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from turnout.models.exchange import Handler
+from turnout.models.outflow import Outflow
 from turnout.serve.edge.config import EdgeConfig, TlsFiles
 from turnout.serve.edge.listener import Listener
 from turnout.serve.edge.protocol import Connection
@@ -109,9 +110,10 @@ class Edge:
         sock, self._offer = await open_socket(self._config.host, self._config.port, self._config.share)
         self.host, self.port = sock.getsockname()[:2]
         loop = asyncio.get_running_loop()
+        outflow = Outflow(loop)
         self._listener = Listener(
             sock,
-            lambda: Connection(self._traffic, loop),
+            lambda: Connection(self._traffic, loop, outflow),
             held=lambda: self.connections,
             is_alone=lambda: not self.has_siblings,
             tls=tls,

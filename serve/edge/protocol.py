@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from turnout.models.errors import NoTarget, RequestTimeout, TurnoutError
 from turnout.models.exchange import JSON_HEADERS
+from turnout.models.outflow import Outflow
 from turnout.serve.edge.answer import CLOSE, Answer, join_lines, status_line
 from turnout.serve.edge.bodies import ChunkedBody, SizedBody
 from turnout.serve.edge.heads import CHUNKED, HeadReader, Request
@@ -33,6 +34,7 @@ class Connection(asyncio.Protocol):
         "_held",
         "_is_reading_paused",
         "_loop",
+        "_outflow",
         "_request",
         "_retire_at",
         "_take",
@@ -48,9 +50,10 @@ class Connection(asyncio.Protocol):
     _request: Request
     _body: SizedBody | ChunkedBody
 
-    def __init__(self, traffic: Traffic, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, traffic: Traffic, loop: asyncio.AbstractEventLoop, outflow: Outflow) -> None:
         self._traffic = traffic
         self._loop = loop
+        self._outflow = outflow
         self._held = b""
         self._body_deadline = math.inf
         self._answer: Answer | None = None
@@ -76,6 +79,7 @@ class Connection(asyncio.Protocol):
             self.heed_drain()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
+        self._outflow.discard(self._transport)
         self._abandon()
         self._heads.stop()
         self._take = (
@@ -110,8 +114,8 @@ class Connection(asyncio.Protocol):
     # The answer's view (`Wire`).
 
     def send(self, data: bytes) -> None:
-        """Give bytes to the transport."""
-        self._transport.write(data)
+        """Send at the end of this turn of the loop."""
+        self._outflow.write(self._transport, data)
 
     def drained(self) -> "asyncio.Future[None] | None":
         """None if the client keeps up."""
@@ -196,7 +200,7 @@ class Connection(asyncio.Protocol):
 
     def _begin_body(self, request: Request, rest: bytes) -> None:
         if request.awaits_continue and not rest:
-            self._transport.write(_CONTINUE)
+            self.send(_CONTINUE)
         limits = self._traffic.limits
         length = request.body_bytes
         self._request = request
@@ -263,7 +267,7 @@ class Connection(asyncio.Protocol):
         """Say why, then close in a way that lets it arrive."""
         self._traffic.refused[error.status] += 1
         body = error.to_json()
-        self._transport.write(
+        self.send(
             b"%b%b%bcontent-length: %d\r\n%b\r\n%b"
             % (status_line(error.status), self._traffic.date_line, join_lines(JSON_HEADERS), len(body), CLOSE, body)
         )
@@ -279,12 +283,14 @@ class Connection(asyncio.Protocol):
         self._take = self._drop
         self._wait(self._traffic.limits.linger_s, self.cut)
         self._resume_reading()
+        self._outflow.flush()
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
     def _close(self) -> None:
         self._take = self._drop
         self._wait(self._traffic.limits.linger_s, self.cut)
+        self._outflow.flush()
         self._transport.close()
 
     def _abandon(self) -> None:

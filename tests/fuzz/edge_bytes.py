@@ -93,6 +93,7 @@ class Visit:
 
     def statuses(self) -> list[int]:
         """Of every answer but 100; fails if what was written isn't a row of whole answers."""
+        self.rig.outflow.flush()
         written = self._transport.written
         found = []
         while written:

@@ -14,7 +14,7 @@ from turnout.models.exchange import Out
 from turnout.models.openai.request import ApiRequest, Operation
 from turnout.models.upstream import Failure
 from turnout.router.catalogue import KeyEntry
-from turnout.router.stages import CacheHit, OffCache, OffGuard, OffShape
+from turnout.router.stages import CacheHit
 from turnout.router.values import Constraints, Features, Principal
 
 
@@ -223,7 +223,7 @@ async def test_an_engines_load_in_the_head_of_its_answer_is_remembered() -> None
     assert (candidate.load.running, candidate.load.waiting, candidate.load.prefill_tokens) == (3, 1, 77)
 
 
-class UpperGuard(OffGuard):
+class UpperGuard:
     """A guard that refuses one word and masks answers."""
 
     async def check(self, request: ApiRequest, principal: Principal) -> ApiRequest:
@@ -247,7 +247,7 @@ class _Upper:
         return self._out.write(chunk.upper())
 
 
-class OneAnswerCache(OffCache):
+class OneAnswerCache:
     """A cache that keeps the last unary answer as it passed, and gives it back."""
 
     def __init__(self) -> None:
@@ -255,6 +255,9 @@ class OneAnswerCache(OffCache):
 
     async def find(self, request: ApiRequest, principal: Principal, constraints: Constraints) -> CacheHit | None:
         return None if self.kept is None else CacheHit(200, (), self.kept, "cached", 3.0)
+
+    async def find_stale(self, request: ApiRequest, principal: Principal, constraints: Constraints) -> CacheHit | None:
+        return None
 
     def keep(self, request: ApiRequest, principal: Principal, constraints: Constraints, out: Out) -> Out:
         return _Keep(self, out)
@@ -270,7 +273,7 @@ class _Keep:
         self._out.full(status, headers, body)  # type: ignore[arg-type]
 
 
-class SystemShape(OffShape):
+class SystemShape:
     """Puts nothing but a marker into the request."""
 
     async def shape(self, request: ApiRequest, features: Features) -> ApiRequest:
@@ -293,7 +296,7 @@ async def test_stages_that_come_later_are_implementations_and_the_guard_lies_out
 
 
 async def test_without_a_target_a_stale_answer_is_asked_for_once() -> None:
-    class StaleCache(OffCache):
+    class StaleCache(OneAnswerCache):
         async def find_stale(
             self, request: ApiRequest, principal: Principal, constraints: Constraints
         ) -> CacheHit | None:

@@ -43,10 +43,26 @@ async def test_a_unary_answer_is_one_write() -> None:
     assert not transport.is_closed
 
 
-async def test_each_piece_of_a_stream_is_one_chunk_and_one_write() -> None:
+async def test_each_piece_of_a_stream_is_one_chunk_and_those_of_one_turn_are_one_write() -> None:
     transport = await serve(stream, get())
     head = b"HTTP/1.1 200 OK\r\n" + DATE + b"content-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n"
-    assert transport.writes == [head, b"2\r\nhe\r\n", b"3\r\nllo\r\n", b"0\r\n\r\n"]
+    assert transport.writes == [head + b"2\r\nhe\r\n" + b"3\r\nllo\r\n" + b"0\r\n\r\n"]
+
+
+async def test_pieces_of_different_turns_are_sent_as_they_come() -> None:
+    async def slow(head: RequestHead, body: bytes, out: Out) -> None:
+        out.start(200, ())
+        for piece in (b"he", b"llo"):
+            out.write(piece)
+            await settle()
+        out.end()
+
+    connection, transport = EdgeRig(slow).connect()
+    connection.data_received(get())
+    for _ in range(4):
+        await settle()
+    assert transport.writes[0].endswith(b"2\r\nhe\r\n")
+    assert transport.writes[1:] == [b"3\r\nllo\r\n", b"0\r\n\r\n"]
 
 
 async def test_a_stream_to_http_1_0_ends_with_the_connection() -> None:
@@ -153,20 +169,20 @@ async def test_an_answer_can_be_begun_only_once(second: str) -> None:
 
 
 async def test_the_next_request_begins_while_a_handler_still_works_after_its_answer() -> None:
-    transports: list[int] = []
+    answered: dict[bytes, int] = {}
 
     async def linger(head: RequestHead, body: bytes, out: Out) -> None:
         out.full(200, (), head.path)
         if head.path == b"/1":
             await settle()
-        transports.append(len(transport.writes))
+        answered[head.path] = transport.written.count(b"HTTP/1.1 200")
 
     rig = EdgeRig(linger)
     connection, transport = rig.connect()
     connection.data_received(get(b"/1") + get(b"/2"))
     await settle()
     await settle()
-    assert transports[0] == 2
+    assert answered[b"/1"] == 2
     assert not rig.traffic.answering
 
 
