@@ -29,7 +29,7 @@ class Outbox:
     """
 
     def __init__(
-        self, post: Post, capacity: int = 200_000, batch: int = 500, period_s: float = 0.25, jobs: int = 256
+        self, post: Post, capacity: int = 200_000, batch: int = 2000, period_s: float = 0.25, jobs: int = 256
     ) -> None:
         self._post = post
         self._capacity = capacity

@@ -23,6 +23,7 @@ class ControlWatch:
 
     def __init__(
         self,
+        *,
         router: str,
         node: str,
         link: ControlLink,

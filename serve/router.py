@@ -71,7 +71,13 @@ class Router:
         await self._edge.start()
         self._outbox.start()
         watch = ControlWatch(
-            self._name, context.get_node_id(), self._link, self._config, self._fleet, self._slots, self._observer
+            router=self._name,
+            node=context.get_node_id(),
+            link=self._link,
+            config=self._config,
+            fleet=self._fleet,
+            slots=self._slots,
+            observer=self._observer,
         )
         self._watch = loop.create_task(watch.run(), name="watch control")
         rest_collector()

@@ -58,7 +58,9 @@ class Launch:
         problem = cluster.wait_until_ready(wait_s)
         if problem is None:
             return cluster
-        cluster.stop()
+        cluster.stop(
+            drains=False
+        )  # nobody was told the address, and an application that never started can't be waited for
         raise problem
 
     def _check_port(self) -> None:
@@ -131,10 +133,15 @@ class Cluster:
             return
         raise self._explain_end("the cluster ended by itself")
 
-    def stop(self) -> bool:
-        """Let requests finish and end the cluster; False if they were cut."""
+    def stop(self, *, drains: bool = True) -> bool:
+        """End the cluster, after letting requests finish if it `drains`; False if they were cut."""
         admin = AdminApi(self._launch.outline, self._launch.client, self._launch.environ)
-        drain = Drain(self._api, self._launch.outline.router, self._launch.outline.drain_s, admin.try_count_in_flight)
+        drain = Drain(
+            self._api if drains else None,
+            self._launch.outline.router,
+            self._launch.outline.drain_s,
+            admin.try_count_in_flight,
+        )
         with Progress() as progress:
             return stop(self._process, drain, self._launch.clock, progress)
 

@@ -20,7 +20,7 @@ APPLICATION_ID = 0x7475726E
 MIGRATIONS = (
     """
     CREATE TABLE ledger (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER PRIMARY KEY,
         request_id TEXT NOT NULL, attempt INTEGER NOT NULL, at_ns INTEGER NOT NULL,
         tenant TEXT NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL, target TEXT NOT NULL, endpoint TEXT NOT NULL,
         status INTEGER NOT NULL, failure TEXT NOT NULL,
@@ -30,7 +30,7 @@ MIGRATIONS = (
         UNIQUE (request_id, attempt)
     );
     CREATE TABLE audit (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER PRIMARY KEY,
         at_ns INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL,
         digest BLOB NOT NULL UNIQUE, prev_hash BLOB NOT NULL
     );

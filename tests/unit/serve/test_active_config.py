@@ -86,7 +86,15 @@ class FakeLink:
 async def watched(config: ActiveConfig, *replies: WatchAnswer) -> list[RouterReport]:
     rig = Rig(FakeUpstream(answers(ANSWER)), catalogue(LOCAL))
     link = FakeLink(*replies)
-    watch = ControlWatch("router-1", "node-1", link, config, rig.fleet, rig.slots, rig.observer)  # type: ignore[arg-type]
+    watch = ControlWatch(
+        router="router-1",
+        node="node-1",
+        link=link,  # type: ignore[arg-type]
+        config=config,
+        fleet=rig.fleet,
+        slots=rig.slots,
+        observer=rig.observer,
+    )
     task = asyncio.create_task(watch.run())
     await asyncio.wait_for(link.is_spent.wait(), 5)
     task.cancel()
