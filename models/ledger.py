@@ -3,7 +3,7 @@
 import msgspec
 
 
-class LedgerEntry(msgspec.Struct, frozen=True, array_like=True):
+class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
     One attempt to answer one request, as it's written to the ledger; `(request_id, attempt)` is unique, so writing twice changes nothing.
 
@@ -47,7 +47,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True):
     is_stream: bool
 
 
-class AuditEvent(msgspec.Struct, frozen=True, array_like=True):
+class AuditEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
     Something that was decided or changed.
 

@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from ray import serve
 
+from turnout.serve.collector import rest_collector
 from turnout.serve.config.arguments import ControlArgs
 from turnout.serve.config.secret import Secrets
 from turnout.serve.control.admin import Desk, make_admin_app, require_key
@@ -50,6 +51,7 @@ class Control:
         self._admin = Edge(require_key(AsgiBridge(app), admin_key), EdgeConfig(ADMIN_HOST, args.admin_port))
         await self._internal.open()
         await self._admin.start()
+        rest_collector()
 
     def record_replica_metadata(self) -> dict[str, Any]:
         """Where routers reach it; Serve asks once."""
