@@ -4,12 +4,30 @@ from asyncio import Future
 from collections.abc import Callable
 from functools import lru_cache
 
+import msgspec
+
 from turnout.models.errors import TurnoutError
 from turnout.models.exchange import Headers, Out
+from turnout.models.providers.provider import Answer
 from turnout.models.usage import Usage
 from turnout.router.account import cost_of
 from turnout.router.call import Call
 from turnout.router.plan.strategy import RoutePlan
+
+
+class Way(msgspec.Struct, frozen=True):
+    """
+    How an answer came about.
+
+    Attributes:
+        number: which attempt it is, from 1.
+        sent_at: loop time at which the attempt began; what lies before it is the gateway's overhead.
+    """
+
+    call: Call
+    plan: RoutePlan
+    number: int
+    sent_at: float
 
 
 class AnswerHead:
@@ -20,14 +38,17 @@ class AnswerHead:
     its status.
 
     Attributes:
+        answer: the Out around this one, which knows the usage; set right after it has been made.
         is_committed: whether anything has gone to the client.
     """
 
-    __slots__ = ("_facts", "_out", "_pending", "is_committed")
+    __slots__ = ("_now", "_out", "_pending", "_way", "answer", "is_committed")
 
-    def __init__(self, out: Out, facts: Callable[[], Headers]) -> None:
+    def __init__(self, out: Out, way: Way, now: Callable[[], float]) -> None:
         self._out = out
-        self._facts = facts
+        self._way = way
+        self._now = now
+        self.answer: Answer | None = None
         self._pending: tuple[int, Headers] | None = None
         self.is_committed = False
 
@@ -57,6 +78,9 @@ class AnswerHead:
         self._out.write(b"data: " + error.to_json() + b"\n\n")
         self._out.end()
 
+    def _facts(self) -> Headers:
+        return answer_headers(self._way, self._now(), self.answer.usage if self.answer is not None else None)
+
     def _commit(self) -> None:
         assert self._pending is not None
         status, headers = self._pending
@@ -65,28 +89,24 @@ class AnswerHead:
         self._out.start(status, [*headers, *self._facts()])
 
 
-def answer_headers(
-    call: Call, plan: RoutePlan, number: int, *, sent_at: float, now: float, usage: Usage | None
-) -> Headers:
+def answer_headers(way: Way, now: float, usage: Usage | None) -> Headers:
     """
     The gateway's facts about an answer, under our names and LiteLLM's.
 
     Args:
-        number: which attempt it is, from 1.
-        sent_at: loop time at which the attempt began; what lies before it is the gateway's overhead.
         now: loop time of the first byte of the answer.
         usage: known for unary answers, which have a cost header where the price is known; a stream's head goes out before there is a cost.
     """
+    arrival, plan = way.call.arrival, way.plan
     target = plan.candidate.target
-    arrival = call.arrival
-    overhead_ms = b"%d.%03d" % divmod(int((sent_at - arrival.started_at) * 1e6), 1000)
+    overhead_ms = b"%d.%03d" % divmod(int((way.sent_at - arrival.started_at) * 1e6), 1000)
     headers = [
         (b"x-request-id", arrival.echo_id),
         (b"openai-processing-ms", b"%d" % int((now - arrival.started_at) * 1e3)),
         (b"x-turnout-overhead-ms", overhead_ms),
         (b"x-litellm-overhead-duration-ms", overhead_ms),
         (b"x-litellm-call-id", arrival.id.encode()),
-        *_route_headers(target.name, plan.reason, number),
+        *_route_headers(target.name, plan.reason, way.number),
     ]
     cost_nusd = cost_of(usage, target)
     if cost_nusd is not None:

@@ -83,9 +83,8 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
         body.decode()
         fields = _SLICES.decode(body)
         checked = operation.decoder.decode(body)
-        if (
-            b"\\" in body and b"\\u" in body
-        ):  # a single byte is found ten times as fast; half of a surrogate pair would pass in fields that aren't looked into
+        # Half of a surrogate pair would pass in fields that aren't looked into. One byte is found ten times as fast as two.
+        if b"\\" in body and b"\\u" in body:
             msgspec.json.decode(body)
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body isn't valid UTF-8 (byte {error.start}).") from error

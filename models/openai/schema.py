@@ -21,13 +21,13 @@ Stop = str | list[str] | None
 AnyObject = dict[str, msgspec.Raw]
 
 
-class Part(msgspec.Struct):
+class Part(msgspec.Struct, gc=False):
     """A piece of a message's content; what belongs to each type is the upstream's to check."""
 
     type: str
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """One turn of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -37,13 +37,13 @@ class Message(msgspec.Struct):
     tool_call_id: str | None = None
 
 
-class StreamOptions(msgspec.Struct):
+class StreamOptions(msgspec.Struct, gc=False):
     """What a stream is to carry beside the text."""
 
     include_usage: bool | None = None
 
 
-class Extras(msgspec.Struct):
+class Extras(msgspec.Struct, gc=False):
     """Fields of every request that concern the gateway."""
 
     model: Annotated[str, Meta(min_length=1, max_length=512)]
@@ -53,7 +53,7 @@ class Extras(msgspec.Struct):
     timeout: Annotated[float, Meta(gt=0)] | None = None
 
 
-class ChatBody(Extras, kw_only=True):
+class ChatBody(Extras, kw_only=True, gc=False):
     """`POST /v1/chat/completions`."""
 
     messages: Annotated[list[Message], Meta(min_length=1)]
@@ -90,7 +90,7 @@ class ChatBody(Extras, kw_only=True):
     web_search_options: AnyObject | None = None
 
 
-class CompletionBody(Extras, kw_only=True):
+class CompletionBody(Extras, kw_only=True, gc=False):
     """`POST /v1/completions`."""
 
     prompt: str | list[str | int | list[int]]
@@ -111,7 +111,7 @@ class CompletionBody(Extras, kw_only=True):
     top_p: Probability | None = None
 
 
-class EmbeddingBody(Extras, kw_only=True):
+class EmbeddingBody(Extras, kw_only=True, gc=False):
     """`POST /v1/embeddings`; never a stream."""
 
     input: str | Annotated[list[str | int | list[int]], Meta(min_length=1)]

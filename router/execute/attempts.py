@@ -20,7 +20,7 @@ from turnout.router.call import Call
 from turnout.router.execute.slots import Slots
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.strategy import RoutePlan, Strategy
-from turnout.router.stream import AnswerHead, answer_headers
+from turnout.router.stream import AnswerHead, Way
 
 MAX_ATTEMPTS = 3
 _NOBODY_THERE = (Failure.CONNECT, Failure.CONNECT_TIMEOUT)
@@ -88,7 +88,7 @@ class Attempts:
                 plan = self._plan(call, tried, failed)
                 tried.append(plan.candidate)
                 attempt = await self._try(call, plan, len(tried), out)
-                if attempt.is_whole or attempt.is_committed:
+                if attempt.is_committed:
                     return attempt
                 target = plan.candidate.target
                 failed = self._providers[target.provider].explain(attempt.outcome, target)
@@ -107,11 +107,9 @@ class Attempts:
         """One call to one endpoint, inside its hold."""
         candidate = plan.candidate
         provider = self._providers[candidate.target.provider]
-        sent_at = self._now()
-        head = AnswerHead(
-            out, lambda: answer_headers(call, plan, number, sent_at=sent_at, now=self._now(), usage=answer.usage)
-        )
-        answer = provider.read_answer(call.request, head)
+        way = Way(call, plan, number, self._now())
+        head = AnswerHead(out, way, self._now)
+        head.answer = answer = provider.read_answer(call.request, head)
         with candidate:
             hold = self._account.hold(call, candidate, number, answer)
             async with hold:
@@ -119,7 +117,7 @@ class Attempts:
                 outcome = await self._upstream.relay(candidate.endpoint, request, answer, _limits(call))
                 hold.settle(outcome)
         self._judge(candidate, outcome)
-        attempt = Attempt(plan, number, sent_at, outcome, answer, head.is_committed)
+        attempt = Attempt(plan, number, way.sent_at, outcome, answer, head.is_committed)
         if attempt.is_committed and not attempt.is_whole:
             head.break_off(provider.explain(outcome, candidate.target))
         return attempt
