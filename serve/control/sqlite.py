@@ -18,7 +18,7 @@ APPLICATION_ID = 0x7475726E
 """In the file's header (`turn`), so that another program's database isn't taken for ours."""
 
 CHECKPOINT_PAGES = 8000
-"""Pages of 4 KiB in the write-ahead log before they're copied into the file. Fewer copies took 1.3 of 7 µs off a row; a start reads up to 32 MB again."""
+"""Pages of 4 KiB in the write-ahead log before they are copied into the file: fewer copies took 1.3 of 7 µs off a row."""
 
 MIGRATIONS = (
     """
