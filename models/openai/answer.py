@@ -60,11 +60,13 @@ class AnswerScan:
         self.error: bytes | None = None
 
     def full(self, status: int, headers: Headers, body: bytes) -> None:
-        """Note the usage of a unary answer and pass it on. A body that isn't JSON passes too; its usage stays unknown."""
+        """Note the usage of a unary answer and pass it on. A body that isn't JSON (a proxy's page, half an answer) doesn't pass."""
         try:
             usage = _unary.decode(body).usage
-        except msgspec.DecodeError:
+        except msgspec.ValidationError:
             usage = None
+        except msgspec.DecodeError:
+            return
         if usage is not None:
             self.usage = usage.to_usage()
         self.is_complete = True

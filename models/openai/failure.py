@@ -45,7 +45,7 @@ def explain_outcome(outcome: Outcome, target: str) -> TurnoutError:
     if outcome.failure is not None:
         return UpstreamFailed(f"The connection to target {target!r} failed ({outcome.failure.value}).")
     if outcome.is_ok:
-        return UpstreamFailed(f"Target {target!r} ended its answer before it was finished.")
+        return UpstreamFailed(f"Target {target!r} gave an answer that isn't whole.")
     if outcome.status in _OURS:
         return UpstreamFailed(f"Target {target!r} {_OURS[outcome.status]}; ask the gateway's operator.")
     if 400 <= outcome.status < 500:

@@ -74,6 +74,12 @@ async def test_an_error_event_before_any_text_is_told_by_status() -> None:
     assert b"secret internals" not in out.body
 
 
+async def test_an_answer_of_200_that_is_not_json_is_an_upstream_failure() -> None:
+    out = await Rig(FakeUpstream(answers(b"<html>please log in</html>"))).post()
+    assert out.status == 502
+    assert b"log in" not in out.body
+
+
 async def test_what_was_never_sent_is_sent_to_another_endpoint() -> None:
     rig = Rig(FakeUpstream(fails(Failure.CONNECT), answers(ANSWER)), pools={"pool": ("a", "b")})
     out = await rig.post()

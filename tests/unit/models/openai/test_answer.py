@@ -110,7 +110,6 @@ def test_an_event_without_end_is_given_up() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"not json",
         b"{}",
         b'{"usage":null}',
         b'{"usage":[1]}',
@@ -132,3 +131,11 @@ def test_a_json_answer_to_a_stream_request_passes_whole() -> None:
     answer.write(json.dumps({"object": "chat.completion"}).encode())
     answer.end()
     assert (out.is_ended, answer.is_complete) == (True, True)
+
+
+@pytest.mark.parametrize("body", [b"<html>busy</html>", b'{"choices":[', b""])
+def test_a_unary_answer_that_is_not_json_is_no_answer(body: bytes) -> None:
+    out = FakeOut()
+    answer = AnswerScan(out, hides_usage=True)
+    answer.full(200, (), body)
+    assert (out.status, answer.is_complete) == (0, False)
