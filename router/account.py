@@ -9,8 +9,7 @@ from turnout.models.providers.provider import Answer
 from turnout.models.target import Target
 from turnout.models.upstream import Outcome
 from turnout.models.usage import Usage, UsageSource
-from turnout.router.call import Call
-from turnout.router.plan.fleet import Candidate
+from turnout.router.call import Way
 from turnout.router.ready import READY
 
 CLIENT_LEFT = "client_left"
@@ -31,29 +30,26 @@ class Account:
         self.sink = sink
         self.now = now
 
-    def hold(self, call: Call, candidate: Candidate, number: int, answer: Answer) -> "Hold":
+    def hold(self, way: Way, answer: Answer) -> "Hold":
         """
-        A hold for attempt `number` (from 1), for `async with`; settled inside the block, or closed with what is known when it ends.
+        A hold for one attempt, for `async with`; settled inside the block, or closed with what is known when it ends.
 
         Args:
             answer: where the tokens will be read from at the end.
         """
-        return Hold(self, call, candidate, number, answer)
+        return Hold(self, way, answer)
 
 
 class Hold:
     """The money side of one attempt."""
 
-    __slots__ = ("_account", "_answer", "_call", "_candidate", "_is_closed", "_number", "_started_at")
+    __slots__ = ("_account", "_answer", "_is_closed", "_way")
 
-    def __init__(self, account: Account, call: Call, candidate: Candidate, number: int, answer: Answer) -> None:
+    def __init__(self, account: Account, way: Way, answer: Answer) -> None:
         self._account = account
-        self._call = call
-        self._candidate = candidate
-        self._number = number
+        self._way = way
         self._answer = answer
         self._is_closed = False
-        self._started_at = account.now()
 
     def __aenter__(self) -> Awaitable[None]:
         return READY
@@ -73,18 +69,19 @@ class Hold:
 
     def _write(self, status: int, failure: str, first_byte_at: float | None, ended_at: float) -> None:
         self._is_closed = True
-        call, target = self._call, self._candidate.target
+        way, call, candidate = self._way, self._way.call, self._way.plan.candidate
+        target = candidate.target
         usage = self._usage()
         self._account.sink.put_entry(
             LedgerEntry(
                 call.arrival.id,
-                self._number,
+                way.number,
                 call.arrival.at_ns,
                 call.principal.tenant,
                 call.principal.key_id,
                 call.route.name,
                 target.name,
-                self._candidate.endpoint.id,
+                candidate.endpoint.id,
                 status,
                 failure,
                 usage.input_tokens if usage else 0,
@@ -93,8 +90,8 @@ class Hold:
                 usage.reasoning_tokens if usage else 0,
                 usage.source.value if usage else "",
                 cost_of(usage, target),
-                None if first_byte_at is None else int((first_byte_at - self._started_at) * 1e6),
-                int((ended_at - self._started_at) * 1e6),
+                None if first_byte_at is None else int((first_byte_at - way.sent_at) * 1e6),
+                int((ended_at - way.sent_at) * 1e6),
                 call.request.is_stream,
             )
         )
@@ -104,7 +101,7 @@ class Hold:
         answer = self._answer
         if answer.usage is not None or not answer.events:
             return answer.usage
-        return Usage(self._call.features.prompt_tokens, answer.events, source=UsageSource.ESTIMATED)
+        return Usage(self._way.call.features.prompt_tokens, answer.events, source=UsageSource.ESTIMATED)
 
 
 def cost_of(usage: Usage | None, target: Target) -> int | None:

@@ -1,9 +1,10 @@
-"""One request on its way through execute: everything decided before an endpoint is chosen."""
+"""One request on its way through execute, and the way that each attempt at it takes."""
 
 import msgspec
 
 from turnout.models.openai.request import ApiRequest
 from turnout.router.catalogue import ModelRoute
+from turnout.router.plan.strategy import RoutePlan
 from turnout.router.values import Constraints, Features, Principal
 
 
@@ -25,7 +26,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What execute, account and observe work from."""
+    """Everything decided before an endpoint is chosen."""
 
     arrival: Arrival
     principal: Principal
@@ -33,3 +34,18 @@ class Call(msgspec.Struct, frozen=True):
     constraints: Constraints
     features: Features
     route: ModelRoute
+
+
+class Way(msgspec.Struct, frozen=True):
+    """
+    One attempt as it sets out: what stream, account and observe work from.
+
+    Attributes:
+        number: which attempt it is, from 1.
+        sent_at: loop time at which the attempt began; what lies before it is the gateway's overhead.
+    """
+
+    call: Call
+    plan: RoutePlan
+    number: int
+    sent_at: float

@@ -89,7 +89,7 @@ class Gateway:
                 raise
             answer_hit(stale, arrival, out)
             return
-        self._observer.finish(call, attempt, self._now())
+        self._observer.finish(attempt, self._now())
 
     async def _admit(self, operation: Operation, head: RequestHead, body: bytes, now: float) -> Admitted:
         """Admit here, or on a thread where the body is large."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from turnout.router.call import Call
 from turnout.router.execute.attempts import Attempt
 from turnout.router.plan.fleet import Fleet
 
@@ -75,14 +74,15 @@ class Observer(Collector):
         self.in_flight = 0
         self.config_rejected = 0
 
-    def finish(self, call: Call, attempt: Attempt, ended_at: float) -> None:
+    def finish(self, attempt: Attempt, ended_at: float) -> None:
         """Count a request that reached a target."""
-        series = self._of(call.route.name, attempt.plan.candidate.target.name)
+        way, call = attempt.way, attempt.way.call
+        series = self._of(call.route.name, way.plan.candidate.target.name)
         outcome = attempt.outcome
         label = str(outcome.status) if attempt.is_whole else "broken"
         series.requests[label] = series.requests.get(label, 0) + 1
         series.duration.observe(ended_at - call.arrival.started_at)
-        series.overhead.observe(attempt.sent_at - call.arrival.started_at)
+        series.overhead.observe(way.sent_at - call.arrival.started_at)
         if call.request.is_stream and outcome.first_byte_at is not None:
             series.first_token.observe(outcome.first_byte_at - call.arrival.started_at)
         usage = attempt.answer.usage

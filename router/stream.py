@@ -4,30 +4,11 @@ from asyncio import Future
 from collections.abc import Callable
 from functools import lru_cache
 
-import msgspec
-
 from turnout.models.errors import TurnoutError
 from turnout.models.exchange import Headers, Out
-from turnout.models.providers.provider import Answer
 from turnout.models.usage import Usage
 from turnout.router.account import cost_of
-from turnout.router.call import Call
-from turnout.router.plan.strategy import RoutePlan
-
-
-class Way(msgspec.Struct, frozen=True):
-    """
-    How an answer came about.
-
-    Attributes:
-        number: which attempt it is, from 1.
-        sent_at: loop time at which the attempt began; what lies before it is the gateway's overhead.
-    """
-
-    call: Call
-    plan: RoutePlan
-    number: int
-    sent_at: float
+from turnout.router.call import Way
 
 
 class AnswerHead:
@@ -38,19 +19,22 @@ class AnswerHead:
     its status.
 
     Attributes:
-        answer: the Out around this one, which knows the usage; set right after it has been made.
         is_committed: whether anything has gone to the client.
     """
 
-    __slots__ = ("_now", "_out", "_pending", "_way", "answer", "is_committed")
+    __slots__ = ("_now", "_out", "_pending", "_usage", "_way", "is_committed")
 
     def __init__(self, out: Out, way: Way, now: Callable[[], float]) -> None:
         self._out = out
         self._way = way
         self._now = now
-        self.answer: Answer | None = None
+        self._usage: Usage | None = None
         self._pending: tuple[int, Headers] | None = None
         self.is_committed = False
+
+    def note_usage(self, usage: Usage) -> None:
+        """Hear what the upstream counted; a head that goes out later has the cost."""
+        self._usage = usage
 
     def full(self, status: int, headers: Headers, body: bytes) -> None:
         """Send all of it."""
@@ -79,7 +63,7 @@ class AnswerHead:
         self._out.end()
 
     def _facts(self) -> Headers:
-        return answer_headers(self._way, self._now(), self.answer.usage if self.answer is not None else None)
+        return answer_headers(self._way, self._now(), self._usage)
 
     def _commit(self) -> None:
         assert self._pending is not None

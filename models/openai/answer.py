@@ -1,6 +1,7 @@
 """Reads what the gateway needs from an OpenAI answer on its way through, without rebuilding it: usage, the finish, an error inside a 200."""
 
 from asyncio import Future
+from collections.abc import Callable
 
 import msgspec
 
@@ -46,10 +47,22 @@ class AnswerScan:
         error: the upstream's error event as JSON, or another reason why the stream can't be trusted, or None. For logs: it never goes to callers.
     """
 
-    __slots__ = ("_carry", "_hides_usage", "_is_finished", "_is_sse", "_out", "error", "events", "is_complete", "usage")
+    __slots__ = (
+        "_carry",
+        "_hides_usage",
+        "_is_finished",
+        "_is_sse",
+        "_note_usage",
+        "_out",
+        "error",
+        "events",
+        "is_complete",
+        "usage",
+    )
 
-    def __init__(self, out: Out, hides_usage: bool) -> None:
+    def __init__(self, out: Out, hides_usage: bool, note_usage: Callable[[Usage], None]) -> None:
         self._out = out
+        self._note_usage = note_usage
         self._hides_usage = hides_usage
         self._carry = b""
         self._is_finished = False
@@ -68,7 +81,7 @@ class AnswerScan:
         except msgspec.DecodeError:
             return
         if usage is not None:
-            self.usage = usage.to_usage()
+            self._count(usage)
         self.is_complete = True
         self._out.full(status, headers, body)
 
@@ -111,6 +124,10 @@ class AnswerScan:
             self._out.write(DONE)
             self._out.end()
 
+    def _count(self, usage: OpenAIUsage) -> None:
+        self.usage = usage.to_usage()
+        self._note_usage(self.usage)
+
     def _cut_at_event(self, chunk: bytes) -> bytes:
         """Keep what follows the last whole event for later; events end with a blank line, LF or CRLF."""
         lf, crlf = chunk.rfind(b"\n\n"), chunk.rfind(b"\r\n\r\n")
@@ -145,7 +162,7 @@ class AnswerScan:
             self._is_finished = True
         if facts.usage is None:
             return True
-        self.usage = facts.usage.to_usage()
+        self._count(facts.usage)
         return bool(facts.choices) or not self._hides_usage
 
 

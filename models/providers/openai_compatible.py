@@ -1,5 +1,7 @@
 """Any server that speaks OpenAI's dialect: vLLM replicas, OpenAI itself, and the many others."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from turnout.models.errors import TurnoutError
@@ -11,6 +13,7 @@ from turnout.models.openai.request import ApiRequest
 from turnout.models.providers.provider import Answer
 from turnout.models.target import Target
 from turnout.models.upstream import Outcome, UpstreamRequest
+from turnout.models.usage import Usage
 
 
 class OpenAICompatible:
@@ -26,9 +29,9 @@ class OpenAICompatible:
             name = self._names[target.model] = encode_name(target.model)
         return UpstreamRequest(request.operation.path, upstream_body(request, name), request.is_stream)
 
-    def read_answer(self, request: ApiRequest, out: Out) -> Answer:
+    def read_answer(self, request: ApiRequest, out: Out, note_usage: Callable[[Usage], None]) -> Answer:
         """Passes everything but the usage chunk that the caller didn't ask for."""
-        return AnswerScan(out, hides_usage=not request.wants_usage)
+        return AnswerScan(out, hides_usage=not request.wants_usage, note_usage=note_usage)
 
     def explain(self, outcome: Outcome, target: Target) -> TurnoutError:
         """In OpenAI's error shape."""

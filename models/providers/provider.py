@@ -1,5 +1,6 @@
 """The seam to providers: three pure questions; carrying bytes is the Upstream's."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from turnout.models.errors import TurnoutError
@@ -36,8 +37,12 @@ class Provider(Protocol):
         """What to send to `target` for `request`."""
         ...
 
-    def read_answer(self, request: ApiRequest, out: Out) -> Answer:
-        """An Out that understands the answer and passes it on to `out` in the caller's dialect."""
+    def read_answer(self, request: ApiRequest, out: Out, note_usage: Callable[[Usage], None]) -> Answer:
+        """
+        An Out that understands the answer and passes it on to `out` in the caller's dialect.
+
+        It calls `note_usage` whenever the upstream has counted, before it passes on what comes with the count.
+        """
         ...
 
     def explain(self, outcome: Outcome, target: Target) -> TurnoutError:

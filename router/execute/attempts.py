@@ -16,11 +16,11 @@ from turnout.models.providers.provider import Answer, Provider
 from turnout.models.target import LOAD_HEADER, Load
 from turnout.models.upstream import Failure, Limits, Outcome, Upstream
 from turnout.router.account import Account
-from turnout.router.call import Call
+from turnout.router.call import Call, Way
 from turnout.router.execute.slots import Slots
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.strategy import RoutePlan, Strategy
-from turnout.router.stream import AnswerHead, Way
+from turnout.router.stream import AnswerHead
 
 MAX_ATTEMPTS = 3
 _NOBODY_THERE = (Failure.CONNECT, Failure.CONNECT_TIMEOUT)
@@ -32,14 +32,10 @@ class Attempt(msgspec.Struct, frozen=True):
     How one attempt went.
 
     Attributes:
-        number: 1 for the first.
-        sent_at: loop time at which it was handed to the upstream client.
         is_committed: whether the client has seen any of it.
     """
 
-    plan: RoutePlan
-    number: int
-    sent_at: float
+    way: Way
     outcome: Outcome
     answer: Answer
     is_committed: bool
@@ -83,44 +79,52 @@ class Attempts:
             call.route, call.principal.priority + call.request.priority, call.constraints.deadline_at
         ):
             tried: list[Candidate] = []
-            failed: TurnoutError | None = None
+            last: Attempt | None = None
             while True:
-                plan = self._plan(call, tried, failed)
+                plan = self._plan(call, tried, last)
                 tried.append(plan.candidate)
-                attempt = await self._try(call, plan, len(tried), out)
-                if attempt.is_committed:
-                    return attempt
-                target = plan.candidate.target
-                failed = self._providers[target.provider].explain(attempt.outcome, target)
-                if attempt.outcome.was_sent or len(tried) >= MAX_ATTEMPTS:
-                    raise failed
+                last = await self._try(Way(call, plan, len(tried), self._now()), out)
+                if last.is_committed:
+                    return last
+                if last.outcome.was_sent or len(tried) >= MAX_ATTEMPTS:
+                    raise self._explain(last)
 
-    def _plan(self, call: Call, tried: list[Candidate], failed: TurnoutError | None) -> RoutePlan:
-        """The next place to try; when none is left, the error of the last one says more than that."""
+    def _plan(self, call: Call, tried: list[Candidate], last: Attempt | None) -> RoutePlan:
+        """The next place to try; when none is left, what the last one said is more than that."""
         candidates = self._fleet.candidates(call.route.name)
         try:
             return self._strategy.plan(candidates, call.constraints, call.features, tried, self._now())
-        except NoTarget as error:
-            raise failed or error from None
+        except NoTarget:
+            if last is None:
+                raise
+            raise self._explain(last) from None
 
-    async def _try(self, call: Call, plan: RoutePlan, number: int, out: Out) -> Attempt:
+    async def _try(self, way: Way, out: Out) -> Attempt:
         """One call to one endpoint, inside its hold."""
-        candidate = plan.candidate
+        call, candidate = way.call, way.plan.candidate
         provider = self._providers[candidate.target.provider]
-        way = Way(call, plan, number, self._now())
         head = AnswerHead(out, way, self._now)
-        head.answer = answer = provider.read_answer(call.request, head)
+        answer = provider.read_answer(call.request, head, head.note_usage)
         with candidate:
-            hold = self._account.hold(call, candidate, number, answer)
+            hold = self._account.hold(way, answer)
             async with hold:
                 request = provider.write_request(call.request, candidate.target)
                 outcome = await self._upstream.relay(candidate.endpoint, request, answer, _limits(call))
                 hold.settle(outcome)
         self._judge(candidate, outcome)
-        attempt = Attempt(plan, number, way.sent_at, outcome, answer, head.is_committed)
+        attempt = Attempt(way, outcome, answer, head.is_committed)
         if attempt.is_committed and not attempt.is_whole:
-            head.break_off(provider.explain(outcome, candidate.target))
+            head.break_off(self._explain(attempt))
         return attempt
+
+    def _explain(self, attempt: Attempt) -> TurnoutError:
+        """
+        The caller's error for an attempt that failed.
+
+        It's made where it's raised and kept nowhere: an error that a frame of its own traceback holds is a cycle, and holds the whole request.
+        """
+        target = attempt.way.plan.candidate.target
+        return self._providers[target.provider].explain(attempt.outcome, target)
 
     def _judge(self, candidate: Candidate, outcome: Outcome) -> None:
         """Let the Fleet know how the endpoint did; refusals of a request say nothing against the endpoint."""

@@ -23,12 +23,13 @@ WHOLE = TEXT + COMMENT + TEXT + FINISH + USAGE + DONE
 
 
 def scan(*chunks: bytes, hides_usage: bool = True) -> tuple[AnswerScan, FakeOut]:
-    out = FakeOut()
-    answer = AnswerScan(out, hides_usage)
+    out, noted = FakeOut(), list[Usage]()
+    answer = AnswerScan(out, hides_usage, noted.append)
     answer.start(200, SSE)
     for chunk in chunks:
         answer.write(chunk)
     answer.end()
+    assert noted[-1:] == ([answer.usage] if answer.usage else []), "the head hears what the answer knows"
     return answer, out
 
 
@@ -119,14 +120,14 @@ def test_an_event_without_end_is_given_up() -> None:
 )
 def test_a_unary_answer_without_usage_passes_with_usage_unknown(body: bytes) -> None:
     out = FakeOut()
-    answer = AnswerScan(out, hides_usage=True)
+    answer = AnswerScan(out, hides_usage=True, note_usage=list[Usage]().append)
     answer.full(200, (), body)
     assert (out.body, answer.usage, answer.is_complete) == (body, None, True)
 
 
 def test_a_json_answer_to_a_stream_request_passes_whole() -> None:
     out = FakeOut()
-    answer = AnswerScan(out, hides_usage=True)
+    answer = AnswerScan(out, hides_usage=True, note_usage=list[Usage]().append)
     answer.start(200, ((b"content-type", b"application/json"),))
     answer.write(json.dumps({"object": "chat.completion"}).encode())
     answer.end()
@@ -136,6 +137,6 @@ def test_a_json_answer_to_a_stream_request_passes_whole() -> None:
 @pytest.mark.parametrize("body", [b"<html>busy</html>", b'{"choices":[', b""])
 def test_a_unary_answer_that_is_not_json_is_no_answer(body: bytes) -> None:
     out = FakeOut()
-    answer = AnswerScan(out, hides_usage=True)
+    answer = AnswerScan(out, hides_usage=True, note_usage=list[Usage]().append)
     answer.full(200, (), body)
     assert (out.status, answer.is_complete) == (0, False)
