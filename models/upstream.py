@@ -27,6 +27,14 @@ class Failure(enum.Enum):
     GAP_TIMEOUT = "gap_timeout"
     TOTAL_TIMEOUT = "total_timeout"
 
+    @property
+    def is_timeout(self) -> bool:
+        """Whether one of `Limits`' times ran out."""
+        return self in _TIMEOUTS
+
+
+_TIMEOUTS = frozenset({Failure.CONNECT_TIMEOUT, Failure.FIRST_BYTE_TIMEOUT, Failure.GAP_TIMEOUT, Failure.TOTAL_TIMEOUT})
+
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
     """

@@ -75,10 +75,13 @@ def request_id(head: RequestHead, new_id: Callable[[], str]) -> tuple[str, bytes
     A caller's id is never a ledger key: whoever sends one twice would ask for free.
     """
     own = new_id()
+    return own, caller_id(head) or own.encode()
+
+
+def caller_id(head: RequestHead) -> bytes | None:
+    """The caller's own `x-request-id`, if it is well-formed: only such a one is sent back."""
     sent = head.headers.get(b"x-request-id")
-    if sent is not None and _REQUEST_ID.fullmatch(sent):
-        return own, sent
-    return own, own.encode()
+    return sent if sent is not None and _REQUEST_ID.fullmatch(sent) else None
 
 
 def _presented_key(head: RequestHead) -> bytes:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from turnout.models.errors import BudgetExceeded, NoTarget, TurnoutError
-from turnout.models.exchange import Headers, Out, RequestHead
+from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.openai.request import ApiRequest, Operation
 from turnout.router.admit import Admitted, admit, request_id
 from turnout.router.call import Arrival, Call
@@ -115,9 +115,11 @@ def answer_hit(hit: CacheHit, arrival: Arrival, out: Out) -> None:
     out.full(hit.status, [*hit.headers, *facts], hit.body)
 
 
-def error_headers(error: TurnoutError, echo_id: bytes) -> Headers:
+def error_headers(error: TurnoutError, echo_id: bytes | None) -> Headers:
     """The head of an error, with the retry advice that OpenAI's clients follow."""
-    headers = [(b"content-type", b"application/json"), (b"x-request-id", echo_id)]
+    headers = [*JSON_HEADERS]
+    if echo_id is not None:
+        headers.append((b"x-request-id", echo_id))
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
         headers.append((b"retry-after-ms", b"%d" % max(1, round(error.retry_after_s * 1e3))))

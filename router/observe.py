@@ -22,7 +22,7 @@ _TARGET_GAUGES = {
 
 
 class Histogram:
-    """Counts per bucket: a bisection and three additions, an eighth of what the library's own takes; the library still renders it."""
+    """Counts per bucket: a bisection and two additions, a third of what the library's own takes; the library still renders it."""
 
     __slots__ = ("_bounds", "_counts", "_sum")
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine
+from itertools import islice
 from typing import Protocol
 
 from turnout.models.errors import TurnoutError
@@ -118,8 +119,8 @@ class Outbox:
     async def _send_batch(self) -> bool:
         """Send what waits, batch by batch; False when Control couldn't take one."""
         while self.waiting:
-            entries = tuple(self._entries[i] for i in range(min(self._batch, len(self._entries))))
-            events = tuple(self._events[i] for i in range(min(self._batch, len(self._events))))
+            entries = tuple(islice(self._entries, self._batch))
+            events = tuple(islice(self._events, self._batch))
             try:
                 await self._post.post_journal(Journal(entries, events))
             except TurnoutError as error:

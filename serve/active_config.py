@@ -24,6 +24,7 @@ class ActiveConfig:
 
     Attributes:
         accepted: the settings in force, or None before the first good ones.
+        fingerprint: of those, or "".
         overlay: Control's changes in force.
         overlay_version: the version of those, or -1 before the first have come.
         rejected: why the last offer was refused, or None if it's in force.
@@ -38,6 +39,7 @@ class ActiveConfig:
         self._install = install
         self._base: Catalogue | None = None
         self.accepted: DynamicConfig | None = None
+        self.fingerprint = ""
         self.overlay = Overlay()
         self.overlay_version = -1
         self.rejected: str | None = None
@@ -48,7 +50,7 @@ class ActiveConfig:
     @property
     def version(self) -> str:
         """The version in force, or "" for none."""
-        return version_of(self.accepted, self.overlay) if self.accepted is not None else ""
+        return version_of(self.fingerprint, self.overlay) if self.fingerprint else ""
 
     def offer(self, user_config: dict[str, Any]) -> bool:
         """Take new settings from the cluster file, if they are good; whether they were."""
@@ -77,6 +79,7 @@ class ActiveConfig:
         except ConfigError as error:
             return self._reject(str(error))
         self._base, self.accepted, self.rejected = base, config, None
+        self.fingerprint = config.fingerprint()
         self._install(apply_overlay(base, self.overlay, self.version))
         _log.info("config %s is in force", self.version)
         return True

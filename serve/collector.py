@@ -7,7 +7,7 @@ def rest_collector() -> None:
     """
     Spare the collector what is there for good, and let it look less often: a request leaves no cycles behind (tests hold that).
 
-    Call it once when a replica is up. At Python's default of one look every 700 allocations it took 4 to 5 % of a request's CPU.
+    Call it once when a replica is up. At Python's default of one look every 700 allocations it took about 4 % of a request's CPU.
     """
     gc.collect()
     gc.freeze()

@@ -40,7 +40,7 @@ class ControlWatch:
         self._slots = slots
         self._observer = observer
         self._wants_config = True
-        self._told_version: str | None = None
+        self._told = ""
 
     async def run(self) -> None:
         """Report and listen, for ever; each report renews this router's lease."""
@@ -53,19 +53,18 @@ class ControlWatch:
                 await asyncio.sleep(RETRY_S)
                 continue
             if report.accepted is not None:
-                self._told_version = report.config
+                self._told = report.config
             self.take(answer)
 
     def report(self) -> RouterReport:
         """What this router does now. Its settings go along when Control asks for them or hasn't seen these."""
         config = self._config
-        fingerprint = config.accepted.fingerprint() if config.accepted is not None else ""
-        tells = config.accepted is not None and (self._wants_config or fingerprint != self._told_version)
+        tells = self._wants_config or config.fingerprint != self._told
         return RouterReport(
             router=self._router,
             node=self._node,
             have_version=config.overlay_version,
-            config=fingerprint,
+            config=config.fingerprint,
             accepted=config.accepted.model_dump_json().encode() if config.accepted is not None and tells else None,
             rejected=config.rejected or "",
             in_flight=self._observer.in_flight,

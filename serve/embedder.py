@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -40,13 +41,7 @@ class Embedder:
 
     def record_routing_stats(self) -> dict[str, float]:
         """Texts in the model and waiting; Serve passes it on with the list of replicas."""
-        load = self._coalescer.load()
-        return {
-            "running": load.running,
-            "waiting": load.waiting,
-            "kv_used": load.kv_used,
-            "prefill_tokens": load.prefill_tokens,
-        }
+        return asdict(self._coalescer.load())
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Requests in flight, for `turnout.serve.scaling`."""

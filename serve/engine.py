@@ -1,5 +1,6 @@
 """The Serve deployment of a vLLM pool: each replica has an engine in its own process, and a listener for routers."""
 
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -57,13 +58,7 @@ class Engine:
 
     def record_routing_stats(self) -> dict[str, float]:
         """The engine's load; Serve passes it on with the list of replicas."""
-        load = self._engine.load()
-        return {
-            "running": load.running,
-            "waiting": load.waiting,
-            "kv_used": load.kv_used,
-            "prefill_tokens": load.prefill_tokens,
-        }
+        return asdict(self._engine.load())
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Requests in flight, for `turnout.serve.scaling`."""

@@ -13,7 +13,7 @@ from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.http.upstream import HttpUpstream
 from turnout.models.openai.request import Operation
 from turnout.models.target import Endpoint
-from turnout.models.upstream import Failure, Limits, Outcome, Upstream, UpstreamRequest
+from turnout.models.upstream import Limits, Outcome, Upstream, UpstreamRequest
 from turnout.serve.config.arguments import ProviderArgs
 from turnout.serve.config.secret import Secrets
 from turnout.serve.listener import PrivateListener
@@ -28,7 +28,6 @@ PASSED_DOWN = (b"x-request-id", b"traceparent", b"tracestate")
 PASSED_UP = (b"content-type", b"retry-after", b"retry-after-ms", b"x-should-retry", b"x-request-id")
 
 _ROUTES = {b"/v1" + operation.path.encode(): operation.path for operation in Operation}
-_TIMEOUTS = frozenset({Failure.CONNECT_TIMEOUT, Failure.FIRST_BYTE_TIMEOUT, Failure.GAP_TIMEOUT, Failure.TOTAL_TIMEOUT})
 
 
 class Relay:
@@ -69,7 +68,7 @@ def _finish(outcome: Outcome, out: Out) -> None:
     """Answer what isn't in the Out yet: the provider's refusal as it came, or ours for a broken wire."""
     if outcome.failure is None:
         out.full(outcome.status, _passed_up(outcome.headers), outcome.body)
-    elif outcome.failure in _TIMEOUTS:
+    elif outcome.failure.is_timeout:
         raise UpstreamTimeout(f"the provider didn't answer in time: {outcome.failure.value}")
     else:
         raise UpstreamFailed(f"the provider couldn't be asked: {outcome.failure.value}")

@@ -17,7 +17,7 @@ from ray import serve
 from turnout.models.http.upstream import HttpUpstream
 from turnout.models.ledger import AuditEvent
 from turnout.models.providers.openai_compatible import OpenAICompatible
-from turnout.models.target import Endpoint, Load
+from turnout.models.target import Endpoint
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue
 from turnout.router.execute.attempts import Attempts
@@ -67,7 +67,7 @@ class Router:
         self._config = ActiveConfig(
             args.host, Secrets(os.environ, context.get_node_id()), int(time.time()), self._install
         )
-        self._discovery = Discovery(self._set_endpoints, self._set_loads)
+        self._discovery = Discovery(self._set_endpoints, self._fleet.set_loads)
         self._discovery.follow({args.control})
         self._edge = Edge(Site(self._gateway, self), self._edge_config(context.gcs_address))
         await self._edge.start()
@@ -167,9 +167,6 @@ class Router:
             self._link.set_endpoint(endpoints[0] if endpoints else None)
         else:
             self._fleet.set_pool(pool, endpoints)
-
-    def _set_loads(self, pool: str, loads: Mapping[str, Load]) -> None:
-        self._fleet.set_loads(pool, loads)
 
 
 def request_ids(prefix: str) -> Callable[[], str]:

@@ -1,17 +1,16 @@
 """The route's table: every path and method that the router answers; anything else is refused here."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from turnout.models.errors import MethodNotAllowed, ModelNotFound, NotFound, TurnoutError
-from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
+from turnout.models.exchange import JSON_HEADERS, Handler, Headers, Out, RequestHead
 from turnout.models.openai.request import Operation
-from turnout.router.admit import identify
+from turnout.router.admit import caller_id, identify
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.router.gateway import Gateway, error_headers
 
-Answer = Callable[[RequestHead, bytes, Out], Awaitable[None]]
 _TEXT: Headers = ((b"content-type", b"text/plain; charset=utf-8"),)
 _METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 _MODEL_PREFIX = b"/v1/models/"
@@ -39,7 +38,7 @@ class Site:
     def __init__(self, gateway: Gateway, vitals: Vitals) -> None:
         self._gateway = gateway
         self._vitals = vitals
-        self._table: Mapping[bytes, Mapping[bytes, Answer]] = {
+        self._table: Mapping[bytes, Mapping[bytes, Handler]] = {
             b"/v1/models": {b"GET": self._list_models},
             b"/health/live": {b"GET": self._live},
             b"/health/ready": {b"GET": self._ready},
@@ -57,10 +56,9 @@ class Site:
         try:
             await self._find(head, operation)(head, body, out)
         except TurnoutError as error:
-            headers = error_headers(error, head.headers.get(b"x-request-id", b""))
-            out.full(error.status, [line for line in headers if line[1]], error.to_json())
+            out.full(error.status, error_headers(error, caller_id(head)), error.to_json())
 
-    def _find(self, head: RequestHead, operation: Operation | None) -> Answer:
+    def _find(self, head: RequestHead, operation: Operation | None) -> Handler:
         path = head.path.decode("latin-1")
         methods = self._table.get(head.path)
         if methods is None and head.path.startswith(_MODEL_PREFIX):

@@ -12,10 +12,9 @@ from turnout.models.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-from turnout.models.upstream import Failure, Outcome
+from turnout.models.upstream import Outcome
 
 MESSAGE_CHARS = 500
-_TIMEOUTS = {Failure.CONNECT_TIMEOUT, Failure.FIRST_BYTE_TIMEOUT, Failure.GAP_TIMEOUT, Failure.TOTAL_TIMEOUT}
 # A provider refusing our credentials is our fault, not the caller's: they'd look for it in their own key.
 _OURS = {401: "refused this gateway's credentials", 402: "wants to be paid", 403: "refused this gateway's credentials"}
 
@@ -40,7 +39,7 @@ def explain_outcome(outcome: Outcome, target: str) -> TurnoutError:
     A refusal of the request itself (400-class) carries the upstream's own message, cut to MESSAGE_CHARS, since only it says what to mend.
     Everything else is told in our words: what a server says when it fails is for logs.
     """
-    if outcome.failure in _TIMEOUTS:
+    if outcome.failure is not None and outcome.failure.is_timeout:
         return UpstreamTimeout(f"Target {target!r} didn't answer in time ({outcome.failure.value.replace('_', ' ')}).")
     if outcome.failure is not None:
         return UpstreamFailed(f"The connection to target {target!r} failed ({outcome.failure.value}).")

@@ -83,7 +83,7 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
         body.decode()
         fields = _SLICES.decode(body)
         checked = operation.decoder.decode(body)
-        # Half of a surrogate pair would pass in fields that aren't looked into. One byte is found ten times as fast as two.
+        # Half of a surrogate pair would pass in fields that aren't looked into. One byte is found five times as fast as two.
         if b"\\" in body and b"\\u" in body:
             msgspec.json.decode(body)
     except UnicodeDecodeError as error:

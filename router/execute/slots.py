@@ -32,8 +32,8 @@ class Slots:
         """
         line = self._lines.get(route.name)
         if line is None:
-            line = self._lines[route.name] = Line(route.name)
-        line.route = route
+            line = self._lines[route.name] = Line(route)
+        line.route = route  # its limits may have changed
         return Slot(line, priority, deadline_at)
 
     def keep_only(self, models: set[str]) -> None:
@@ -49,17 +49,16 @@ class Slots:
 class Line:
     """One model's running count and waiters; changed by its Slots only."""
 
-    __slots__ = ("_order", "in_flight", "name", "route", "waiters")
+    __slots__ = ("_order", "in_flight", "route", "waiters")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.route: ModelRoute | None = None
+    def __init__(self, route: ModelRoute) -> None:
+        self.route = route
         self.in_flight = 0
         self.waiters: list[tuple[int, float, int, asyncio.Future[None]]] = []
         self._order: Callable[[], int] = itertools.count().__next__
 
     def __repr__(self) -> str:
-        return f"{self.name}: {self.in_flight} running, {len(self.waiters)} waiting"
+        return f"{self.route.name}: {self.in_flight} running, {len(self.waiters)} waiting"
 
     @property
     def is_idle(self) -> bool:
@@ -68,7 +67,6 @@ class Line:
 
     def try_enter(self) -> bool:
         """Take a slot if one is free and nobody waits."""
-        assert self.route is not None
         if self.in_flight < self.route.max_in_flight and not self.waiters:
             self.in_flight += 1
             return True
@@ -76,16 +74,15 @@ class Line:
 
     async def enter(self, priority: int, deadline_at: float) -> None:
         """Wait for a slot."""
-        assert self.route is not None
         if len(self.waiters) >= self.route.max_waiting:
             raise NoTarget(
-                f"Too many requests are waiting for model {self.name!r}; try again later.", None, RETRY_AFTER_S
+                f"Too many requests are waiting for model {self.route.name!r}; try again later.", None, RETRY_AFTER_S
             )
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
         entry = (priority, deadline_at, self._order(), turn)
         heapq.heappush(self.waiters, entry)
-        timer = loop.call_at(deadline_at, _expire, turn, self.name)
+        timer = loop.call_at(deadline_at, _expire, turn, self.route.name)
         try:
             await turn
         except asyncio.CancelledError:
@@ -103,8 +100,7 @@ class Line:
     def leave(self) -> None:
         """Give the slot to the first in line."""
         self.in_flight -= 1
-        limit = self.route.max_in_flight if self.route else 0
-        while self.waiters and self.in_flight < limit:
+        while self.waiters and self.in_flight < self.route.max_in_flight:
             turn = heapq.heappop(self.waiters)[3]
             if not turn.done():
                 self.in_flight += 1

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from turnout.models.target import Endpoint, Load, Target
 from turnout.router.catalogue import Catalogue
 
-# Ejection after this many failures in a row, for a time that doubles with each further one. Source: Envoy's outlier detection defaults, scaled
-# down to replicas that Serve restarts within seconds.
+# Ejection after this many failures in a row, for a time that doubles with each further one. The idea is Envoy's outlier detection; the numbers are
+# chosen for replicas that Serve restarts within seconds, not measured.
 EJECT_AFTER = 3
 EJECT_FIRST_S = 1.0
 EJECT_MAX_S = 30.0

@@ -67,9 +67,9 @@ def _weigh(model: ModelRoute, overlay: Overlay) -> ModelRoute:
     return replace(model, targets=tuple(targets))
 
 
-def version_of(config: DynamicConfig, overlay: Overlay) -> str:
+def version_of(fingerprint: str, overlay: Overlay) -> str:
     """`<fingerprint of the settings>+<overlay version>`."""
-    return f"{config.fingerprint()}+{overlay.version}"
+    return f"{fingerprint}+{overlay.version}"
 
 
 def is_loopback(host: str) -> bool:

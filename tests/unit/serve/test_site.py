@@ -90,3 +90,9 @@ async def test_metrics_of_two_replicas_merge_into_one_text_without_repeated_fami
     assert 'gen_ai_server_request_duration_seconds_bucket{gen_ai_request_model="m",le="+Inf"' in text
     assert 'turnout_refused_total{replica="r1",status="404"} 1.0' in text
     assert "hi" not in [word.strip('"') for word in text.split()], "no prompt in metrics"
+
+
+async def test_a_callers_request_id_comes_back_from_every_route_only_if_it_is_well_formed() -> None:
+    assert (await ask(site(), "/nowhere", x_request_id="abc-1")).headers[b"x-request-id"] == b"abc-1"
+    assert b"x-request-id" not in (await ask(site(), "/nowhere", x_request_id="a b")).headers
+    assert b"x-request-id" not in (await ask(site(), "/nowhere")).headers

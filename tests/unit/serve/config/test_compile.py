@@ -127,7 +127,7 @@ def test_a_missing_secret_names_the_variable_and_the_node() -> None:
 def test_the_overlay_wins_and_forgets_nothing_that_is_gone() -> None:
     overlay = Overlay(version=3, weights={"here": 0.5, "gone": 9}, drained=frozenset({"there", "gone"}))
     config = DynamicConfig.model_validate(SETTINGS)
-    catalogue = compile_catalogue(config, overlay, version_of(config, overlay), "0.0.0.0", SECRETS)
+    catalogue = compile_catalogue(config, overlay, version_of(config.fingerprint(), overlay), "0.0.0.0", SECRETS)
     assert [target.weight for target in catalogue.models["small"].targets] == [0.5, 1.0]
     assert catalogue.models["alias"].targets[0].weight == 0.5
     assert catalogue.drained == {"there"}
