@@ -1,6 +1,7 @@
 """What the gateway adds to the first token of a real vLLM engine."""
 
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from turnout.benchmarks.bodies import chat_body
 from turnout.benchmarks.findings import Finding, Findings
 from turnout.benchmarks.load.plan import LoadPlan
 from turnout.benchmarks.processes import end_processes, find_descendants
@@ -25,6 +27,7 @@ ROUNDS = 24
 REQUESTS = 4
 COARSEST_MS = 2.0  # an error above the goal itself says nothing about it
 MAX_TOKENS = 4
+PROMPT_BYTES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,17 @@ def measure_engine_ttft(setup: Setup, engine: EngineAddress) -> Findings:
     with start_engine(engine):
         direct = Subject("engine", engine.base_url, engine.model)
         ours = replace(setup.turnout, model=engine.public_model)
-        plans = {
-            subject.name: replace(
-                setup.streams(subject, MAX_TOKENS), requests=REQUESTS, give_up_s=60, raw_samples=REQUESTS
-            )
-            for subject in (ours, direct)
-        }
+        seed = setup.randomness.random()
 
         def plan(subject: Subject) -> LoadPlan:
-            return plans[subject.name]
+            return LoadPlan(
+                url="",
+                body=_body(subject.model, seed),
+                expected="[DONE]",
+                requests=REQUESTS,
+                give_up_s=60,
+                raw_samples=REQUESTS,
+            )
 
         for subject in (ours, direct):
             measure(setup.client, subject, plan(subject))
@@ -111,6 +116,16 @@ def _wait_until_healthy(process: "subprocess.Popen[bytes]", url: str) -> None:
         else:
             return
     raise NotMeasurable(f"vLLM doesn't answer at {url} after {START_S:.0f} s, or has ended")
+
+
+def _body(model: str, seed: float) -> bytes:
+    """
+    The same prompt to the letter whoever is asked.
+
+    Its whole blocks come out of the engine's prefix cache, and what is left is computed each time: another prompt of the same size may have ten
+    milliseconds more of that.
+    """
+    return chat_body(model, PROMPT_BYTES + len(model), random.Random(seed), is_stream=True, max_tokens=MAX_TOKENS)
 
 
 def _ttft_us(sample: Sample) -> float:
