@@ -1,5 +1,6 @@
 """Where a request can be sent: targets by name, and the addresses they have right now."""
 
+import enum
 import ssl
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ class Endpoint:
         headers: sent with every request: authorization and the like. Never shown in `repr`.
         proxy: URL of a forward proxy to go through, or None.
         zone: where it is, as Ray or the cloud names it, or "".
+        context_tokens: the longest prompt and answer together that an engine there takes, or None where it isn't known.
     """
 
     id: str
@@ -30,6 +32,41 @@ class Endpoint:
     headers: Headers = field(default=(), repr=False)
     proxy: str | None = field(default=None, repr=False)
     zone: str = ""
+    context_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """
+    When a target's breaker opens, and how it closes again.
+
+    Attributes:
+        failure_share: of the attempts of the last `window_s` that failed, from which on it opens.
+        min_attempts: in the window before the share says anything.
+        window_s: seconds looked back.
+        open_s: seconds until the first probe; doubled for each probe that fails, up to `open_max_s`.
+        open_max_s: the longest such time.
+        probes: attempts let through at once while half open; as many successes close it.
+        slow_start_s: seconds over which a closed breaker lets its full share of requests through again.
+    """
+
+    failure_share: float = 0.2
+    min_attempts: int = 20
+    window_s: float = 10.0
+    open_s: float = 2.0
+    open_max_s: float = 10.0
+    probes: int = 3
+    slow_start_s: float = 5.0
+
+
+class ContinueBy(enum.Enum):
+    """How a target takes over an answer that another began."""
+
+    PREFILL = "prefill"
+    """It goes on from a last message of the assistant."""
+    INSTRUCTION = "instruction"
+    """It's asked in words to go on."""
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +84,8 @@ class Target:
         input_price_pusd: pico-USD (10⁻¹² USD) a prompt token, or None if it isn't known (never 0 for unknown). Nano-USD would be too coarse:
             0.0375 USD a million tokens is 37.5 of them.
         output_price_pusd: pico-USD a completion token, or None.
+        breaker: None has no breaker.
+        continues_by: how it takes over an answer that it didn't begin. Replicas of one pool pass tokens to each other whatever is set here.
     """
 
     name: str
@@ -57,6 +96,8 @@ class Target:
     weight: float = 1.0
     input_price_pusd: int | None = None
     output_price_pusd: int | None = None
+    breaker: BreakerPolicy | None = BreakerPolicy()
+    continues_by: ContinueBy = ContinueBy.INSTRUCTION
 
 
 @dataclass(frozen=True, slots=True)

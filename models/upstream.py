@@ -1,6 +1,7 @@
 """The seam between the request line and whatever carries a request to a model server: one call, one `Outcome`."""
 
 import enum
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -61,10 +62,12 @@ class Limits(msgspec.Struct, frozen=True):
 
     Attributes:
         connect_s: opening a connection, TLS included.
-        first_byte_s: from the request sent to the first byte of the answer's body (stream) or its head (unary).
+        first_byte_s: from the request sent to the first token of the answer (stream) or its head (unary).
         gap_s: between two pieces of a stream.
         total_at: when everything has to be over, on the event loop's clock (`loop.time()`).
         answer_bytes: largest unary answer and error body.
+        has_token: whether a stream's first token has come, asked now and then; None counts its first byte as one. Servers send a first event
+            without any text long before they have a token.
     """
 
     connect_s: float
@@ -72,6 +75,7 @@ class Limits(msgspec.Struct, frozen=True):
     gap_s: float
     total_at: float
     answer_bytes: int = 64 * 1024 * 1024
+    has_token: Callable[[], bool] | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -8,12 +8,96 @@ from turnout.models.target import Endpoint, Target
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds a request to one model may spend; DESIGN's defaults."""
+    """
+    Seconds a request to one model may spend.
+
+    Attributes:
+        connect_s: opening a connection.
+        first_token_s: from an attempt's start to the first token of its stream.
+        gap_s: between two pieces of a stream.
+        attempt_s: one attempt in all.
+        total_s: the whole request, all attempts and waiting included.
+        heartbeat_after_s: silence towards the client after which a stream gets a comment, so that nothing in between gives up on it.
+    """
 
     connect_s: float = 2.0
     first_token_s: float = 60.0
     gap_s: float = 20.0
+    attempt_s: float = 600.0
     total_s: float = 600.0
+    heartbeat_after_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """
+    How often, and after which pauses, one request may be tried again.
+
+    Attributes:
+        max_attempts: of one request in all, fallbacks included; 1 never tries again.
+        same_target: further attempts at a target that failed.
+        backoff_first_s: a pause is drawn between 0 and this, doubled for each further one (full jitter).
+        backoff_max_s: the longest of these pauses.
+        max_wait_s: the longest Retry-After that's waited for; with a longer one the request goes elsewhere.
+        budget_share: retries on the same target are at most this share of the requests of the last 10 s.
+        budget_floor: and this many in any case, so that a quiet gateway can retry at all.
+    """
+
+    max_attempts: int = 5
+    same_target: int = 2
+    backoff_first_s: float = 0.1
+    backoff_max_s: float = 2.0
+    max_wait_s: float = 10.0
+    budget_share: float = 0.2
+    budget_floor: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fallbacks:
+    """
+    Other public models that answer when this one can't, in order, by cause.
+
+    Attributes:
+        any_error: when the place failed: network, 5xx, 429, timeouts, credentials; and for the causes below that have no list, content policy aside.
+        context_window: when the prompt doesn't fit.
+        content_policy: when the provider refuses the content; never `any_error`.
+        rate_limit: under rate limits, at once and before waiting: a cheaper model, say.
+        budget: when the caller's money is spent.
+    """
+
+    any_error: tuple[str, ...] = ()
+    context_window: tuple[str, ...] = ()
+    content_policy: tuple[str, ...] = ()
+    rate_limit: tuple[str, ...] = ()
+    budget: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hedging:
+    """
+    A second attempt when the first is slower than most.
+
+    Attributes:
+        quantile: of the model's recent times to first token; the second attempt starts then.
+        max_share: of requests that may have a second attempt.
+    """
+
+    quantile: float = 0.95
+    max_share: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Degrade:
+    """
+    What a caller gets when nothing can answer.
+
+    Attributes:
+        stale: an answer from the cache that's past its time.
+        answer: a text given as the model's answer, or None for a 503.
+    """
+
+    stale: bool = True
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +113,9 @@ class ModelRoute:
         max_in_flight: requests at its targets at once from one router replica; more wait in line.
         max_waiting: requests waiting in line; more are refused with 503.
         created_at_s: unix time for `/v1/models`.
+        retries, fallbacks, degrade: see their types.
+        hedging: None is off.
+        continues: whether a stream that breaks in the middle is continued elsewhere.
     """
 
     name: str
@@ -38,6 +125,11 @@ class ModelRoute:
     max_in_flight: int = 1024
     max_waiting: int = 1024
     created_at_s: int = 0
+    retries: Retries = Retries()
+    fallbacks: Fallbacks = Fallbacks()
+    degrade: Degrade = Degrade()
+    hedging: Hedging | None = None
+    continues: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,14 @@ class Constraints(msgspec.Struct, frozen=True):
     Attributes:
         is_local_only: the prompt must not leave the cluster (`x-turnout-residency: local`).
         deadline_at: when everything has to be over, in event-loop time.
+        first_token_s: seconds an attempt has for its first token, as the caller asks, or None for the model's.
+        gap_s: seconds a stream may be silent, as the caller asks, or None for the model's.
     """
 
     is_local_only: bool
     deadline_at: float
+    first_token_s: float | None = None
+    gap_s: float | None = None
 
 
 class Features(msgspec.Struct, frozen=True):

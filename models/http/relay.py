@@ -185,8 +185,7 @@ class Relay:
         limits = self._limits
         if now >= limits.total_at:
             return Failure.TOTAL_TIMEOUT
-        is_waiting = self.first_byte_at is None if self._wants_stream else self.status < 200
-        if is_waiting:
+        if self._is_waiting():
             return Failure.FIRST_BYTE_TIMEOUT if now - self._sent_at >= limits.first_byte_s else None
         if self._has_moved or self.is_paused:
             self._has_moved = False
@@ -194,6 +193,13 @@ class Relay:
         elif self._wants_stream and now - self._moved_at >= limits.gap_s:
             return Failure.GAP_TIMEOUT
         return None
+
+    def _is_waiting(self) -> bool:
+        """For the first token of a stream, or the head of a unary answer."""
+        if not self._wants_stream:
+            return self.status < 200
+        has_token = self._limits.has_token
+        return self.first_byte_at is None or (has_token is not None and not has_token())
 
     def _take_pieces(self) -> bytes:
         pieces, self._pieces, self._held_bytes = self._pieces, [], 0

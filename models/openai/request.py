@@ -58,6 +58,7 @@ class ApiRequest(msgspec.Struct, frozen=True):
         timeout_s: the caller's own total limit, or None.
         prompt_bytes: size of the prompt as JSON, for estimates.
         max_output_tokens: the caller's limit on the completion, or None.
+        fallbacks: public models to fall back to, as the caller asks; () for none at all, None for what the config says.
         fields: the body's top level, values as raw JSON.
     """
 
@@ -69,6 +70,7 @@ class ApiRequest(msgspec.Struct, frozen=True):
     timeout_s: float | None
     prompt_bytes: int
     max_output_tokens: int | None
+    fallbacks: tuple[str, ...] | None
     fields: Mapping[str, msgspec.Raw]
 
 
@@ -114,6 +116,7 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
         timeout_s=checked.timeout,
         prompt_bytes=len(memoryview(fields[operation.prompt_field])),
         max_output_tokens=max_output_tokens,
+        fallbacks=None,
         fields=fields,
     )
 
