@@ -4,34 +4,52 @@ from collections.abc import Mapping, Sequence
 
 from turnout.models.target import Endpoint, Load, Target
 from turnout.router.catalogue import Catalogue
+from turnout.router.plan.breaker import Breaker
 
 # Ejection after this many failures in a row, for a time that doubles with each further one. The idea is Envoy's outlier detection; the numbers are
 # chosen for replicas that Serve restarts within seconds, not measured.
 EJECT_AFTER = 3
 EJECT_FIRST_S = 1.0
-EJECT_MAX_S = 30.0
+EJECT_MAX_S = 10.0
+
+# A refused key stays out this long unless the config brings another: an unpaid bill may be paid meanwhile.
+OUT_S = 300.0
 
 
 class Candidate:
     """
     One endpoint of one target, with what the router has seen of it.
 
-    Owned by the Fleet and changed only through `begin`, `succeed`, `fail` and `report`; it survives config swaps.
+    Owned by the Fleet; attempts change it through its methods. It survives config swaps.
 
     Attributes:
+        breaker: the target's, shared by its candidates; None where it has none.
         in_flight: attempts of this router running there now.
         load: the engine's last report, or None.
-        ejected_until: loop time until which others are preferred.
+        ejected_until: loop time until which others are preferred: it has failed several times in a row.
+        rest_until: loop time until which it's rate limited.
+        out_until: loop time until which its key is taken for dead.
     """
 
-    __slots__ = ("_failures", "ejected_until", "endpoint", "in_flight", "load", "target")
+    __slots__ = (
+        "_failures",
+        "breaker",
+        "ejected_until",
+        "endpoint",
+        "in_flight",
+        "load",
+        "out_until",
+        "rest_until",
+        "target",
+    )
 
-    def __init__(self, target: Target, endpoint: Endpoint) -> None:
+    def __init__(self, target: Target, endpoint: Endpoint, breaker: Breaker | None = None) -> None:
         self.target = target
         self.endpoint = endpoint
+        self.breaker = breaker
         self.in_flight = 0
         self.load: Load | None = None
-        self.ejected_until = 0.0
+        self.ejected_until = self.rest_until = self.out_until = 0.0
         self._failures = 0
 
     def __repr__(self) -> str:
@@ -43,6 +61,25 @@ class Candidate:
 
     def __exit__(self, *_: object) -> None:
         self.in_flight -= 1
+
+    def may_begin(self, now: float, *, even_ejected: bool = False) -> bool:
+        """Whether an attempt may begin there now."""
+        if self.rest_until > now or self.out_until > now or (self.ejected_until > now and not even_ejected):
+            return False
+        return self.breaker is None or self.breaker.admits(now)
+
+    def may_begin_at(self, now: float) -> float:
+        """Loop time from which on an attempt may begin, as far as can be told."""
+        ready_at = max(self.rest_until, self.out_until, self.ejected_until, now)
+        return ready_at if self.breaker is None else max(ready_at, self.breaker.admits_at(now))
+
+    def rest(self, until: float) -> None:
+        """It's rate limited: nothing is sent there before `until` (loop time)."""
+        self.rest_until = max(self.rest_until, until)
+
+    def take_out(self, now: float) -> None:
+        """Its key was refused."""
+        self.out_until = now + OUT_S
 
     def succeed(self) -> None:
         """It answered: past failures don't count any more."""
@@ -68,6 +105,7 @@ class Fleet:
         self._catalogue = Catalogue(version="", models={}, fixed_endpoints={})
         self._pools: dict[str, tuple[Endpoint, ...]] = {}
         self._known: dict[tuple[str, str], Candidate] = {}
+        self._breakers: dict[str, Breaker] = {}
         self._by_model: dict[str, tuple[Candidate, ...]] = {}
 
     def __repr__(self) -> str:
@@ -120,6 +158,20 @@ class Fleet:
             for name, route in self._catalogue.models.items()
         }
         self._known = known
+        self._breakers = {name: breaker for name, breaker in self._breakers.items() if name in self._target_names()}
+
+    def _target_names(self) -> set[str]:
+        return {target.name for route in self._catalogue.models.values() for target in route.targets}
+
+    def _breaker_of(self, target: Target) -> Breaker | None:
+        """The target's breaker, kept as long as its policy stays."""
+        if target.breaker is None:
+            self._breakers.pop(target.name, None)
+            return None
+        breaker = self._breakers.get(target.name)
+        if breaker is None or breaker.policy != target.breaker:
+            breaker = self._breakers[target.name] = Breaker(target.breaker)
+        return breaker
 
     def _of_target(self, target: Target, known: dict[tuple[str, str], Candidate]) -> list[Candidate]:
         """The target's candidates; the same object for the same endpoint, before and after a change."""
@@ -127,10 +179,13 @@ class Fleet:
             (self._catalogue.fixed_endpoints, target.name) if target.pool is None else (self._pools, target.pool)
         )
         found: list[Candidate] = []
+        breaker = self._breaker_of(target)
         for endpoint in listed.get(name, ()):
             key = (target.name, endpoint.id)
             candidate = known.get(key) or self._known.get(key) or Candidate(target, endpoint)
-            candidate.target, candidate.endpoint = target, endpoint
+            if candidate.endpoint != endpoint:
+                candidate.out_until = 0.0  # another key, perhaps
+            candidate.target, candidate.endpoint, candidate.breaker = target, endpoint, breaker
             known[key] = candidate
             found.append(candidate)
         return found
