@@ -57,7 +57,7 @@ class ToolCall(_Part):
 
 
 FaultKind = Literal[
-    "status", "context_length", "content_filter", "reset", "cut", "stall", "malformed", "no_done", "error_event"
+    "status", "context_length", "content_filter", "reset", "close", "cut", "stall", "malformed", "no_done", "error_event"
 ]
 
 
@@ -65,16 +65,22 @@ class Fault(_Part):
     """
     Something that goes wrong, and when. Without `at`, `first`, `every` and `share` it's always; of several faults the first that applies is shown.
 
+    All faults of a model go by one draw for each request, so that shares of 0.1, 0.3 and 0.6 in this order show the first to a tenth of the requests,
+    the second to two tenths, and the third to three.
+
     Attributes:
-        do: `status` answers `status` with an error body, `context_length` and `content_filter` OpenAI's 400 for them. `reset` closes the connection
-            without the end of the answer; `cut` ends the stream in good order but without a finish reason or `[DONE]`; `stall` says nothing for
-            `stall_s` and goes on; `malformed` sends an event that isn't JSON and goes on; `no_done` leaves `[DONE]` out; `error_event` ends a stream
-            with an error in it.
-        after_tokens: where a stream shows it; 0 is before the first byte of the answer. A unary answer shows it before or in its body.
+        do: `status` answers `status` with an error body, `context_length` and `content_filter` OpenAI's 400 for them. `reset` breaks the connection
+            off with an RST, `close` with an orderly FIN, both without the end of the answer; `cut` ends the stream in good order but without a finish
+            reason or `[DONE]`; `stall` says nothing for `stall_s` and goes on; `malformed` sends an event that isn't JSON and goes on; `no_done` leaves
+            `[DONE]` out; `error_event` ends a stream with an error in it.
+        after_tokens: where a stream shows it; 0 is before the first byte of the answer. A unary answer shows it before its first byte or in the middle
+            of its body: `cut` and `malformed` are half a body that looks whole, `no_done` a whole one whose framing doesn't end.
         at: numbers of requests to this model, from 1.
         first: the first so many requests.
         every: each n-th request.
         share: this share of requests, drawn by the script's seed and the request's number.
+        from_s: not before the script has been in force for so long.
+        until_s: not after that; None for no end.
     """
 
     do: FaultKind
@@ -86,6 +92,12 @@ class Fault(_Part):
     first: int | None = Field(default=None, ge=1)
     every: int | None = Field(default=None, ge=1)
     share: float | None = Field(default=None, ge=0, le=1)
+    from_s: float = Field(default=0.0, ge=0)
+    until_s: float | None = Field(default=None, ge=0)
+
+    def is_on(self, age_s: float) -> bool:
+        """Whether it may be shown when the script is so old."""
+        return self.from_s <= age_s and (self.until_s is None or age_s < self.until_s)
 
     def applies(self, number: int, draw: float) -> bool:
         """Whether request `number` (from 1) shows it; `draw` in [0, 1) decides for `share`."""
@@ -111,6 +123,7 @@ class ModelScript(_Part):
         context_tokens: a longer prompt is answered 400 `context_length_exceeded`; None for no limit. A token is a word here.
         has_usage: whether usage is given at all; a stream gives it only when asked, as OpenAI does.
         embedding_dims: length of its embeddings where the request doesn't say.
+        refuses_prefill: whether a chat that ends with a message of the assistant is answered 400; otherwise the answer goes on from that message.
     """
 
     latency: Latency = Latency()
@@ -120,6 +133,12 @@ class ModelScript(_Part):
     context_tokens: int | None = Field(default=None, ge=1)
     has_usage: bool = True
     embedding_dims: int = Field(default=384, ge=1, le=8192)
+    refuses_prefill: bool = False
+
+    def at_age(self, age_s: float) -> "ModelScript":
+        """What it is when it has been in force for so long: without the faults that are over or to come."""
+        faults = tuple(fault for fault in self.faults if fault.is_on(age_s))
+        return self if len(faults) == len(self.faults) else self.model_copy(update={"faults": faults})
 
 
 class MockScript(_Part):
