@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from turnout.serve.config import arguments, cluster, dynamic, remote
+from turnout.serve.config import arguments, cluster, dynamic, remote, resilience
 
 PAGE = Path(__file__).with_name("config.md")
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -34,7 +34,12 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("providers", dynamic.ProviderSettings),
     ("models", dynamic.ModelSettings),
     ("targets", dynamic.TargetSettings),
-    ("timeouts", dynamic.TimeoutSettings),
+    ("timeouts", resilience.TimeoutSettings),
+    ("retries", resilience.RetrySettings),
+    ("fallbacks", resilience.FallbackSettings),
+    ("degrade", resilience.DegradeSettings),
+    ("hedging", resilience.HedgingSettings),
+    ("breaker", resilience.BreakerSettings),
     ("deployments", cluster.DeploymentOptions),
     ("deployments of the router", cluster.RouterOptions),
     ("deployments of control", cluster.ControlOptions),

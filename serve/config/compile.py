@@ -4,11 +4,12 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from turnout.models.target import Endpoint, Target
-from turnout.router.catalogue import Catalogue, ModelRoute, Timeouts
+from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.serve.config.dynamic import DynamicConfig, ModelSettings, TargetSettings
 from turnout.serve.config.keys import parse_keys
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.secret import ConfigError, Secrets
+from turnout.serve.config.soundness import why_no_fallback
 
 POOL_DIALECT = "openai_compatible"
 """Engines and embedders of this cluster speak OpenAI's dialect."""
@@ -32,12 +33,13 @@ def compile_catalogue(
         created_at_s: unix time, for `/v1/models`.
 
     Raises:
-        ConfigError: a secret is missing, keys are malformed, or the route would be open to others than this machine.
+        ConfigError: a secret is missing, keys are malformed, a fallback can't stand in, or the route would be open to others than this machine.
     """
     if config.auth.open_on_loopback and not is_loopback(bind_host):
         raise ConfigError(
             f"open_on_loopback would let everyone in: the router listens on {bind_host!r}, not on loopback"
         )
+    _check_fallbacks(config)
     targets = _compile_targets(config)
     catalogue = Catalogue(
         version=version,
@@ -82,6 +84,15 @@ def is_loopback(host: str) -> bool:
         return False  # a name may resolve to anything
 
 
+def _check_fallbacks(config: DynamicConfig) -> None:
+    served = {model.name: model.operations for model in config.models}
+    for model in config.models:
+        for other in model.fallbacks.names():
+            why = why_no_fallback(model.name, other, served)
+            if why is not None:
+                raise ConfigError(why[0])
+
+
 def _compile_targets(config: DynamicConfig) -> dict[str, Target]:
     targets: dict[str, Target] = {}
     for model in config.models:
@@ -111,6 +122,8 @@ def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
         weight=settings.weight,
         input_price_pusd=settings.input_cost_per_token,
         output_price_pusd=settings.output_cost_per_token,
+        breaker=settings.breaker.to_policy() if settings.breaker else None,
+        continues_by=settings.continues_by,
     )
 
 
@@ -119,19 +132,23 @@ def _compile_model(model: ModelSettings, targets: dict[str, Target], created_at_
         name=model.name,
         targets=tuple(targets[target.name] for target in model.targets),
         operations=frozenset(model.operations),
-        timeouts=Timeouts(**model.timeouts.model_dump()),
+        timeouts=model.timeouts.to_timeouts(),
         max_in_flight=model.max_in_flight,
         max_waiting=model.max_waiting,
         created_at_s=created_at_s,
+        retries=model.retries.to_retries(),
+        fallbacks=model.fallbacks.to_fallbacks(),
+        degrade=model.degrade.to_degrade(),
+        hedging=model.hedging.to_hedging() if model.hedging else None,
+        continues=model.continues,
     )
 
 
 def _compile_endpoints(config: DynamicConfig, secrets: Secrets) -> dict[str, tuple[Endpoint, ...]]:
-    remotes = {name: provider.to_remote() for name, provider in config.providers.items()}
-    endpoints = {name: (remote.to_endpoint(secrets),) for name, remote in remotes.items() if remote is not None}
+    endpoints = {name: provider.to_endpoints(secrets) for name, provider in config.providers.items()}
     return {
         target.name: endpoints[target.provider]
         for model in config.models
         for target in model.targets
-        if target.provider in endpoints
+        if target.provider is not None and endpoints.get(target.provider)
     }

@@ -1,14 +1,12 @@
 """The rules between the parts of a cluster file: names that must exist, be unique, or fit each other."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from turnout.serve.config.cluster import BUILDERS, KINDS
 from turnout.serve.config.compile import is_loopback
 from turnout.serve.config.part import Part
-from turnout.serve.config.problem import Location, Problem, suggest
-
-Found = Iterator[tuple[Location, Problem]]
+from turnout.serve.config.problem import Found, suggest
+from turnout.serve.config.soundness import check_soundness
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,7 @@ def cross_check(root: Part) -> Found:
             yield from _check_openness(app, dynamic)
             yield from _check_providers(dynamic, by_name)
             yield from _check_models(dynamic, by_name)
+            yield from check_soundness(dynamic)
             yield from _check_unused(apps, dynamic)
 
 

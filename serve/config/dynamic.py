@@ -6,8 +6,18 @@ from typing import Annotated, Literal, Self
 import msgspec
 from pydantic import Field, PositiveInt, model_validator
 
-from turnout.serve.config.fields import AppName, ModelName, PricePusd, Seconds, SecretRef, Settings
-from turnout.serve.config.remote import BaseUrl, HeaderLines, ProxyUrl, RemoteSettings
+from turnout.models.target import ContinueBy, Endpoint
+from turnout.serve.config.fields import AppName, ModelName, PricePusd, SecretRef, Settings
+from turnout.serve.config.remote import BaseUrl, HeaderLines, ProxyUrl, RemoteSettings, authorize
+from turnout.serve.config.resilience import (
+    BreakerSettings,
+    DegradeSettings,
+    FallbackSettings,
+    HedgingSettings,
+    RetrySettings,
+    TimeoutSettings,
+)
+from turnout.serve.config.secret import Secrets
 
 
 class AuthSettings(Settings):
@@ -39,6 +49,8 @@ class ProviderSettings(Settings):
         kind: its dialect.
         placement: `router` calls it from the router process; `deployment` by way of the Serve application `app`, which has its credentials.
         app: that application.
+        api_keys: instead of `api_key`, several of one account or of several: a key that's refused or over its limit rests while the others go on.
+            For placement `router` only; with a deployment, give each key an application and each application a target.
         base_url, api_key, headers, proxy, ca_file: as in `RemoteSettings`; for placement `router` only.
     """
 
@@ -47,15 +59,26 @@ class ProviderSettings(Settings):
     app: AppName | None = None
     base_url: BaseUrl | None = None
     api_key: SecretRef | None = None
+    api_keys: Annotated[tuple[SecretRef, ...], Field(max_length=64)] = ()
     headers: HeaderLines = {}
     proxy: ProxyUrl | None = None
     ca_file: str | None = None
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        if self.api_key is not None and self.api_keys:
+            raise ValueError("a provider has either api_key or api_keys")
+        if len(set(self.api_keys)) < len(self.api_keys):
+            raise ValueError("api_keys names a key twice")
+        return self
 
     @model_validator(mode="after")
     def _check_placement(self) -> Self:
         if self.placement == "deployment":
             if self.app is None:
                 raise ValueError("placement: deployment needs app, the name of the provider's Serve application")
+            if self.api_keys:
+                raise ValueError("an application has one key: give each key its own, with a target each")
             misplaced = sorted(name for name in RemoteSettings.model_fields if getattr(self, name))
             if misplaced:
                 raise ValueError(
@@ -67,11 +90,22 @@ class ProviderSettings(Settings):
             raise ValueError("base_url is missing, such as https://api.openai.com/v1")
         return self
 
-    def to_remote(self) -> RemoteSettings | None:
-        """Address and credentials, or None for placement `deployment`."""
+    def to_endpoints(self, secrets: Secrets) -> tuple[Endpoint, ...]:
+        """
+        One endpoint for each key, all over the same connections; () for placement `deployment`.
+
+        Raises:
+            ConfigError: a secret or the authorities' file can't be read.
+        """
         if self.placement == "deployment":
-            return None
-        return RemoteSettings.model_validate(self.model_dump(include=set(RemoteSettings.model_fields)))
+            return ()
+        remote = RemoteSettings.model_validate(self.model_dump(include=set(RemoteSettings.model_fields)))
+        endpoint = remote.to_endpoint(secrets)
+        keyed = (
+            authorize(endpoint, secrets.read_line(reference), f"{endpoint.id}#{number}")
+            for number, reference in enumerate(self.api_keys, 1)
+        )
+        return tuple(keyed) or (endpoint,)
 
 
 class TargetSettings(Settings):
@@ -85,6 +119,9 @@ class TargetSettings(Settings):
         model: what the upstream calls the model; for a pool its application's name unless said.
         weight: its share where a strategy uses weights; 0 takes it out of rotation.
         input_cost_per_token, output_cost_per_token: in USD; unknown unless said, which isn't the same as 0.
+        breaker: when it's given a rest; `null` for never.
+        continues_by: how it takes over an answer that broke off elsewhere: `prefill`: it goes on from a last message of the assistant; `instruction`:
+            it's asked in words to go on; `never`. A pool needs neither: replicas pass tokens on.
     """
 
     name: AppName
@@ -94,6 +131,8 @@ class TargetSettings(Settings):
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     input_cost_per_token: PricePusd | None = None
     output_cost_per_token: PricePusd | None = None
+    breaker: BreakerSettings | None = BreakerSettings()
+    continues_by: ContinueBy = ContinueBy.INSTRUCTION
 
     @model_validator(mode="after")
     def _check_one_place(self) -> Self:
@@ -102,23 +141,6 @@ class TargetSettings(Settings):
         if self.provider is not None and self.model is None:
             raise ValueError(f"model is missing: what {self.provider!r} calls it")
         return self
-
-
-class TimeoutSettings(Settings):
-    """
-    How long the parts of a request may take.
-
-    Attributes:
-        connect_s: opening a connection to the target.
-        first_token_s: until the answer begins.
-        gap_s: between two pieces of a stream.
-        total_s: everything.
-    """
-
-    connect_s: Seconds = 2.0
-    first_token_s: Seconds = 60.0
-    gap_s: Seconds = 20.0
-    total_s: Seconds = 600.0
 
 
 class ModelSettings(Settings):
@@ -130,6 +152,11 @@ class ModelSettings(Settings):
         operations: the routes that serve it.
         targets: what answers for it; requests are spread over them.
         timeouts: for its requests.
+        retries: how often a request is tried again.
+        fallbacks: which other models answer when this one can't.
+        degrade: what a caller gets when nothing can answer.
+        hedging: a second attempt when the first is slow; off unless said (`{}` for its defaults).
+        continues: whether a stream that breaks in the middle is continued elsewhere.
         max_in_flight: requests at its targets at once, from one router replica.
         max_waiting: requests in line behind those; more are refused with 503.
     """
@@ -140,6 +167,11 @@ class ModelSettings(Settings):
     )
     targets: Annotated[tuple[TargetSettings, ...], Field(min_length=1)]
     timeouts: TimeoutSettings = TimeoutSettings()
+    retries: RetrySettings = RetrySettings()
+    fallbacks: FallbackSettings = FallbackSettings()
+    degrade: DegradeSettings = DegradeSettings()
+    hedging: HedgingSettings | None = None
+    continues: bool = True
     max_in_flight: PositiveInt = 1024
     max_waiting: Annotated[int, Field(ge=0)] = 1024
 

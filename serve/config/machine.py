@@ -6,10 +6,10 @@ from urllib.parse import SplitResult, urlsplit
 from turnout.models.disk.errors import ModelNotOnDisk
 from turnout.models.disk.store import find
 from turnout.serve.config.compile import is_loopback
-from turnout.serve.config.crosscheck import Found
 from turnout.serve.config.fields import expand_home
 from turnout.serve.config.keys import parse_keys
 from turnout.serve.config.part import Part
+from turnout.serve.config.problem import Found
 from turnout.serve.config.secret import THIS_MACHINE, ConfigError, Secrets, is_reference
 
 _FILES = frozenset({"cert", "key", "ca_file"})
@@ -85,7 +85,7 @@ def _check_clear_text(app: Part) -> Found:
             url is not None
             and url.scheme == "http"
             and not is_loopback(url.hostname or "")
-            and (remote.at("api_key").text or remote.at("headers").content)
+            and (remote.at("api_key").text or remote.at("api_keys").content or remote.at("headers").content)
         ):
             yield remote.at("base_url").problem(
                 f"the credentials go to {url.hostname!r} in clear text", "use https://", "warning"

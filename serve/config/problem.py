@@ -1,6 +1,6 @@
 """One thing wrong with a cluster file, and how pydantic's errors become such things."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -52,6 +52,9 @@ class Problem:
         return f"{self.severity}: {place}{': ' if place else ''}{self.message}" + (
             f" ({self.hint})" if self.hint else ""
         )
+
+
+Found = Iterator[tuple[Location, Problem]]
 
 
 def write_path(location: Sequence[str | int]) -> str:

@@ -1,6 +1,7 @@
 """Where a remote provider is and how to get in, for both placements: in the router, or in a deployment of its own."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -72,9 +73,7 @@ class RemoteSettings(Settings):
         host, is_tls = parts.hostname or "", parts.scheme == "https"
         port = parts.port or (443 if is_tls else 80)
         headers = [(name.lower().encode(), secrets.resolve(value).encode()) for name, value in self.headers.items()]
-        if self.api_key is not None:
-            headers.append((b"authorization", b"Bearer " + secrets.read_line(self.api_key).encode()))
-        return Endpoint(
+        endpoint = Endpoint(
             id=f"{host}:{port}",
             host=host,
             port=port,
@@ -83,6 +82,14 @@ class RemoteSettings(Settings):
             headers=tuple(headers),
             proxy=secrets.resolve(self.proxy) if self.proxy else None,
         )
+        if self.api_key is None:
+            return endpoint
+        return authorize(endpoint, secrets.read_line(self.api_key), endpoint.id)
+
+
+def authorize(endpoint: Endpoint, key: str, new_id: str) -> Endpoint:
+    """The same address, under another id, with `key` sent along."""
+    return replace(endpoint, id=new_id, headers=(*endpoint.headers, (b"authorization", b"Bearer " + key.encode())))
 
 
 def _trust(ca_file: Path | None, secrets: Secrets) -> ssl.SSLContext:

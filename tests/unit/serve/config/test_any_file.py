@@ -47,6 +47,19 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 CONTENT = yaml.safe_load(GOOD)
+CONTENT["applications"][2]["deployments"][0]["user_config"]["models"].append(
+    {
+        "name": "large",
+        "targets": [
+            {"name": "far-off", "provider": "far", "model": "big-2", "breaker": {"open_s": 1}, "continues_by": "never"}
+        ],
+        "timeouts": {"attempt_s": 10, "total_s": 20},
+        "retries": {"max_attempts": 2, "backoff_first_s": 0.1, "backoff_max_s": 1},
+        "fallbacks": {"any_error": ["small"], "context_window": []},
+        "hedging": {},
+        "degrade": {"answer": "Please try again later."},
+    }
+)
 PLACES = [place for place in places(CONTENT) if place]
 
 
