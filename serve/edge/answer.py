@@ -42,6 +42,10 @@ class Wire(Protocol):
         """The answer won't become whole: close. `shows`: its framing makes that visible, so what was written may still be sent."""
         ...
 
+    def reset(self) -> None:
+        """Break the connection off with an RST."""
+        ...
+
 
 class Answer:
     """The answer to one request: the `Out` that its handler gets, and the task that the handler runs in."""
@@ -121,6 +125,12 @@ class Answer:
             wire.send(b"0\r\n\r\n")
         self._wire = None
         wire.answered(self._keeps_alive)
+
+    def reset(self) -> None:
+        """Break the connection off in the way of a host that crashed, with an RST; for scripted faults only."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.reset()
 
     def _head(self, status: int, headers: Headers, framing: bytes, keeps_alive: bool) -> bytes:
         connection = CLOSE

@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import socket
+import struct
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -14,6 +16,7 @@ from turnout.serve.edge.heads import CHUNKED, HeadReader, Request
 from turnout.serve.edge.traffic import Traffic
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class Connection(asyncio.Protocol):
@@ -148,6 +151,13 @@ class Connection(asyncio.Protocol):
             self._close()
         else:
             self._transport.abort()
+
+    def reset(self) -> None:
+        """Send what was written, then an RST in place of the close: that's what closing does with a linger time of 0."""
+        self._answer = None
+        self._outflow.flush()
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self._transport.abort()
 
     # The sweep's view (`Swept`).
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -14,6 +14,16 @@ from turnout.serve.mock.shapes import DONE, Shape, encode_event, encode_fault
 
 Pause = Callable[[float], Awaitable[None]]
 """Waits so many seconds."""
+
+
+@runtime_checkable
+class Resettable(Protocol):
+    """An `Out` that can break its connection off."""
+
+    def reset(self) -> None:
+        """Send an RST in place of the rest."""
+        ...
+
 
 _EVENT_HEADERS: Headers = ((b"content-type", b"text/event-stream"),)
 _BROKEN_EVENT = b'data: {"id":"chatcmpl-mock","object":"chat.completion.chunk","choices":[{"index":0,"del\n\n'
@@ -26,8 +36,8 @@ async def play(reply: Reply, shape: Shape, is_stream: bool, out: Out, pause: Pau
     """
     Send `reply` as `shape` says it; returns the status sent, or 0 if nothing was.
 
-    A scripted reset returns without the end of the answer, upon which the edge closes the connection: the client sees an orderly close (FIN) before
-    the end, not an RST, which no `Out` can give.
+    A scripted close returns without the end of the answer, upon which the edge closes the connection. A reset asks for an RST by the out's own
+    `reset`, which the edge's has; behind an `Out` without one it's a close.
     """
     fault = reply.fault
     await pause(reply.ttft_s)
@@ -36,7 +46,8 @@ async def play(reply: Reply, shape: Shape, is_stream: bool, out: Out, pause: Pau
         out.full(status, [*JSON_HEADERS, *_retry_headers(fault)], body)
         return status
     if fault is not None and fault.after_tokens == 0:
-        if fault.do == "reset":
+        if fault.do in {"reset", "close"}:
+            _break_off(fault, out)
             return 0
         if fault.do == "stall":
             await pause(fault.stall_s)
@@ -51,15 +62,22 @@ async def play(reply: Reply, shape: Shape, is_stream: bool, out: Out, pause: Pau
 async def _play_whole(reply: Reply, shape: Shape, fault: Fault | None, out: Out, pause: Pause) -> None:
     await pause(reply.gap_s * max(reply.completion_tokens - 1, 0))
     body = msgspec.json.encode(shape.whole())
+    half = len(body) // 2
     match fault.do if fault else None:
         case "stall" if fault:
-            await pause(fault.stall_s)
-        case "reset":
             out.start(200, JSON_HEADERS)
-            await _write(out, body[: len(body) // 2])
+            await _write(out, body[:half])
+            await pause(fault.stall_s)
+            await _write(out, body[half:])
+            out.end()
+            return
+        case "reset" | "close" | "no_done" if fault:
+            out.start(200, JSON_HEADERS)
+            await _write(out, body if fault.do == "no_done" else body[:half])
+            _break_off(fault, out)
             return
         case "cut" | "malformed":
-            body = body[: len(body) // 2]
+            body = body[:half]
         case "error_event":
             body = msgspec.json.encode(_ERROR)
         case _:
@@ -113,11 +131,18 @@ async def _show(fault: Fault, out: Out, pause: Pause) -> bool:
         case "cut":
             out.end()
             return False
-        case "reset":
+        case "reset" | "close":
+            _break_off(fault, out)
             return False
         case _:
             pass
     return True
+
+
+def _break_off(fault: Fault, out: Out) -> None:
+    """Leave the answer without its end; the edge closes behind the handler that returns."""
+    if fault.do == "reset" and isinstance(out, Resettable):
+        out.reset()
 
 
 def _retry_headers(fault: Fault) -> Headers:

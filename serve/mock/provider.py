@@ -5,7 +5,8 @@ import hmac
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -23,7 +24,7 @@ from turnout.serve.mock.ask import ChatAsk, CompletionAsk, EmbeddingAsk
 from turnout.serve.mock.embeddings import make_embeddings
 from turnout.serve.mock.override import HEADER, Override, parse_override
 from turnout.serve.mock.play import Pause, play
-from turnout.serve.mock.record import Record
+from turnout.serve.mock.record import Record, Seen
 from turnout.serve.mock.reply import make_reply
 from turnout.serve.mock.script import MockScript, ModelScript, parse_script
 from turnout.serve.mock.shapes import ChatShape, CompletionShape
@@ -46,7 +47,7 @@ class MockProvider:
     A `Handler` that answers as its script says; owns the script, which may be changed while it runs, and the record of what was asked.
 
     `GET` and `PUT /_mock/script` show and change the script (a new one starts counting anew), `GET /_mock/stats` shows counters,
-    `GET /_mock/requests` the last requests. These need no key: a mock belongs on loopback.
+    `GET /_mock/requests` the last requests (`?model=NAME`: those to one model). These need no key: a mock belongs on loopback.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class MockProvider:
         *,
         pause: Pause = asyncio.sleep,
         wall: Callable[[], float] = time.time,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
         kept_requests: int = 100,
     ) -> None:
         """
@@ -62,13 +64,15 @@ class MockProvider:
             script: what it does.
             pause: waits so many seconds.
             wall: seconds since 1970, for `created`.
+            clock_ns: monotonic; a script's age and the times of requests go by it.
             kept_requests: how many of the last requests are shown.
         """
         self._script = script
         self._pause = pause
         self._wall = wall
+        self._clock_ns = clock_ns
         self._kept_requests = kept_requests
-        self._record = Record(kept_requests)
+        self._record = Record(kept_requests, clock_ns)
 
     def __repr__(self) -> str:
         return f"MockProvider({', '.join(self._script.models)}; {self._record!r})"
@@ -94,40 +98,42 @@ class MockProvider:
         if head.path == b"/_mock/stats":
             return msgspec.json.encode(self._record.stats())
         if head.path == b"/_mock/requests":
-            return msgspec.json.encode(self._record.requests())
+            named = parse_qs(head.query.decode("latin-1")).get("model")
+            return msgspec.json.encode(self._record.requests(named[0] if named else None))
         if head.method == b"PUT":
             try:
                 self._script = parse_script(msgspec.json.decode(body))
             except ValueError as error:  # msgspec's and pydantic's errors are
                 raise BadRequest(f"not a script: {error}") from error
-            self._record = Record(self._kept_requests)
+            self._record = Record(self._kept_requests, self._clock_ns)
         return self._script.model_dump_json().encode()
 
     async def _answer(self, head: RequestHead, body: bytes, out: Out) -> None:
         record = self._record
-        record.note_request(head, body)
-        self._check_key(head)
-        record.in_flight += 1
+        seen = record.note_request(head, body)
+        end: Literal["answered", "left"] = "answered"
         try:
+            self._check_key(head)
             if head.path == b"/v1/models":
                 self._list_models(out)
             elif head.path == b"/v1/embeddings":
                 self._embed(_decode(body, EmbeddingAsk), out)
             elif head.path == b"/v1/completions":
-                await self._complete(head, _decode(body, CompletionAsk), out)
+                await self._complete(head, _decode(body, CompletionAsk), out, seen)
             else:
-                await self._complete(head, _decode(body, ChatAsk), out)
+                await self._complete(head, _decode(body, ChatAsk), out, seen)
         except asyncio.CancelledError:
-            record.clients_left += 1
+            end = "left"
             raise
         finally:
-            record.in_flight -= 1
+            record.note_end(seen, end)
 
-    async def _complete(self, head: RequestHead, ask: ChatAsk | CompletionAsk, out: Out) -> None:
+    async def _complete(self, head: RequestHead, ask: ChatAsk | CompletionAsk, out: Out, seen: Seen) -> None:
         name, script = self._find(ask.model)
+        seen.model = name
         record = self._record
         wanted = parse_override(head.headers[HEADER]) if HEADER in head.headers else Override()
-        script = wanted.apply(script)
+        script = wanted.apply(script.at_age(record.age_s))
         number = record.count(name)
         if script.context_tokens is not None and ask.prompt_tokens > script.context_tokens:
             raise ContextLengthExceeded(

@@ -57,7 +57,16 @@ class ToolCall(_Part):
 
 
 FaultKind = Literal[
-    "status", "context_length", "content_filter", "reset", "close", "cut", "stall", "malformed", "no_done", "error_event"
+    "status",
+    "context_length",
+    "content_filter",
+    "reset",
+    "close",
+    "cut",
+    "stall",
+    "malformed",
+    "no_done",
+    "error_event",
 ]
 
 
@@ -70,11 +79,11 @@ class Fault(_Part):
 
     Attributes:
         do: `status` answers `status` with an error body, `context_length` and `content_filter` OpenAI's 400 for them. `reset` breaks the connection
-            off with an RST, `close` with an orderly FIN, both without the end of the answer; `cut` ends the stream in good order but without a finish
-            reason or `[DONE]`; `stall` says nothing for `stall_s` and goes on; `malformed` sends an event that isn't JSON and goes on; `no_done` leaves
-            `[DONE]` out; `error_event` ends a stream with an error in it.
-        after_tokens: where a stream shows it; 0 is before the first byte of the answer. A unary answer shows it before its first byte or in the middle
-            of its body: `cut` and `malformed` are half a body that looks whole, `no_done` a whole one whose framing doesn't end.
+            off with an RST, `close` with an orderly FIN, both without the end of the answer; `cut` ends the stream in good order but without a
+            finish reason or `[DONE]`; `stall` says nothing for `stall_s` and goes on; `malformed` sends an event that isn't JSON and goes on;
+            `no_done` leaves `[DONE]` out; `error_event` ends a stream with an error in it.
+        after_tokens: where a stream shows it; 0 is before the first byte of the answer. A unary answer shows it before its first byte or in the
+            middle of its body: `cut` and `malformed` are half a body that looks whole, `no_done` a whole one whose framing doesn't end.
         at: numbers of requests to this model, from 1.
         first: the first so many requests.
         every: each n-th request.
