@@ -15,6 +15,7 @@ from turnout.router.values import Constraints, Principal
 _ANONYMOUS = KeyEntry(id="anonymous", tenant="anonymous")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _SECONDS = re.compile(rb"\d{1,6}(\.\d{1,6})?")
+_TOTAL, _FIRST_TOKEN, _GAP = b"x-turnout-timeout-s", b"x-turnout-ttft-s", b"x-turnout-gap-s"
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -53,18 +54,14 @@ def admit(operation: Operation, head: RequestHead, body: bytes, catalogue: Catal
     Raises:
         Unauthorized: see `identify`.
         BadRequest: the body or a header of ours is wrong; the message says which part.
-        ModelNotFound: no such model for this key.
+        ModelNotFound: no such model for this key, the caller's own fallbacks included.
     """
     principal = identify(head, catalogue)
     request = parse_request(operation, body)
-    route = catalogue.models.get(request.model)
-    if route is None or not principal.may_use(request.model):
-        raise ModelNotFound(f"The model {request.model!r} does not exist or you do not have access to it.", "model")
-    if operation.label not in route.operations:
-        raise BadRequest(
-            f"Model {request.model!r} doesn't serve {operation.label}; it serves {', '.join(sorted(route.operations))}.",
-            "model",
-        )
+    route = _find_route(request.model, operation, principal, catalogue)
+    if request.fallbacks:
+        for name in request.fallbacks:
+            _find_route(name, operation, principal, catalogue)
     return Admitted(principal, request, _constraints(head, request, route, now), route)
 
 
@@ -92,18 +89,37 @@ def _presented_key(head: RequestHead) -> bytes:
     return head.headers.get(b"x-api-key") or head.headers.get(b"api-key") or b""
 
 
+def _find_route(name: str, operation: Operation, principal: Principal, catalogue: Catalogue) -> ModelRoute:
+    """The route of a public model; one that this key may not use looks like one that isn't there."""
+    route = catalogue.models.get(name)
+    if route is None or not principal.may_use(name):
+        raise ModelNotFound(f"The model {name!r} does not exist or you do not have access to it.", "model")
+    if operation.label not in route.operations:
+        raise BadRequest(
+            f"Model {name!r} doesn't serve {operation.label}; it serves {', '.join(sorted(route.operations))}.", "model"
+        )
+    return route
+
+
 def _constraints(head: RequestHead, request: ApiRequest, route: ModelRoute, now: float) -> Constraints:
-    residency = head.headers.get(b"x-turnout-residency")
+    headers = head.headers
+    residency = headers.get(b"x-turnout-residency")
     if residency is not None and residency != b"local":
         raise BadRequest(
             f"x-turnout-residency is {residency.decode('latin-1')!r}; the only value is 'local'.", "x-turnout-residency"
         )
-    total_s = request.timeout_s or route.timeouts.total_s
-    asked = head.headers.get(b"x-turnout-timeout-s")
-    if asked is not None:
-        if not _SECONDS.fullmatch(asked) or float(asked) <= 0:
-            raise BadRequest(
-                f"x-turnout-timeout-s is {asked.decode('latin-1')!r}; give seconds, such as 30.", "x-turnout-timeout-s"
-            )
-        total_s = float(asked)
-    return Constraints(is_local_only=residency is not None, deadline_at=now + min(total_s, route.timeouts.total_s))
+    total, first_token, gap = headers.get(_TOTAL), headers.get(_FIRST_TOKEN), headers.get(_GAP)
+    total_s = (request.timeout_s or route.timeouts.total_s) if total is None else _read_seconds(_TOTAL, total)
+    return Constraints(
+        residency is not None,
+        now + min(total_s, route.timeouts.total_s),
+        None if first_token is None else _read_seconds(_FIRST_TOKEN, first_token),
+        None if gap is None else _read_seconds(_GAP, gap),
+    )
+
+
+def _read_seconds(name: bytes, value: bytes) -> float:
+    if not _SECONDS.fullmatch(value) or float(value) <= 0:
+        header = name.decode()
+        raise BadRequest(f"{header} is {value.decode('latin-1')!r}; give seconds, such as 30.", header)
+    return float(value)

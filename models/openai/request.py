@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from turnout.models.errors import BadRequest
+from turnout.models.openai.fallbacks import FALLBACK_FIELDS, find_first_model, read_fallbacks
 from turnout.models.openai.schema import ChatBody, CompletionBody, EmbeddingBody
 
 
@@ -40,8 +41,7 @@ _encode = msgspec.json.Encoder().encode
 
 # Two of these in one object would let the gateway read one value and the upstream the other.
 _UNIQUE = ("model", "messages", "prompt", "input", "stream", "tools")
-# Constraints that nothing here obeys yet: dropping them in silence would send data or money where the caller forbade it.
-_UNSUPPORTED = {"provider": "routing preferences", "fallbacks": "fallback models", "models": "fallback models"}
+_SELDOM = frozenset({"provider", *FALLBACK_FIELDS})
 _ERROR_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<path>.*)`)?$", re.DOTALL)
 
 
@@ -84,7 +84,8 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
     try:
         body.decode()
         fields = _SLICES.decode(body)
-        checked = operation.decoder.decode(body)
+        checked = operation.decoder.decode(body if "model" in fields else _name_model(fields, body))
+        fallbacks = None if _SELDOM.isdisjoint(fields) else _read_seldom(fields, checked.model)
         # Half of a surrogate pair would pass in fields that aren't looked into. One byte is found five times as fast as two.
         if b"\\" in body and b"\\u" in body:
             msgspec.json.decode(body)
@@ -97,9 +98,6 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
     except RecursionError as error:
         raise BadRequest("The body is nested too deeply.") from error
     _refuse_duplicates(fields, body)
-    if not _UNSUPPORTED.keys().isdisjoint(fields):
-        name = next(name for name in _UNSUPPORTED if name in fields)
-        raise BadRequest(f"{name!r} ({_UNSUPPORTED[name]}) isn't supported by this gateway yet; leave it out.", name)
     is_stream, wants_usage, max_output_tokens = False, False, None
     if not isinstance(checked, EmbeddingBody):
         is_stream = bool(checked.stream)
@@ -116,9 +114,26 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
         timeout_s=checked.timeout,
         prompt_bytes=len(memoryview(fields[operation.prompt_field])),
         max_output_tokens=max_output_tokens,
-        fallbacks=None,
+        fallbacks=fallbacks,
         fields=fields,
     )
+
+
+def _name_model(fields: Mapping[str, msgspec.Raw], body: bytes) -> bytes:
+    """A body without `model` with the first of its `models` in that place; as it is where there's none."""
+    first = find_first_model(fields)
+    return body if first is None else _encode({**fields, "model": first})
+
+
+def _read_seldom(fields: Mapping[str, msgspec.Raw], model: str) -> tuple[str, ...] | None:
+    """The caller's fallbacks."""
+    if (
+        "provider" in fields
+    ):  # nothing here obeys it yet; dropped in silence, data or money would go where the caller forbade it
+        raise BadRequest(
+            "'provider' (routing preferences) isn't supported by this gateway yet; leave it out.", "provider"
+        )
+    return read_fallbacks(fields, model)
 
 
 def _refuse_duplicates(fields: Mapping[str, msgspec.Raw], body: bytes) -> None:

@@ -16,6 +16,7 @@ Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Positive = Annotated[int, Meta(ge=1)]
+PublicName = Annotated[str, Meta(min_length=1, max_length=512)]
 Choices = Annotated[int, Meta(ge=1, le=128)]
 Stop = str | list[str] | None
 AnyObject = dict[str, msgspec.Raw]
@@ -46,7 +47,7 @@ class StreamOptions(msgspec.Struct, gc=False):
 class Extras(msgspec.Struct, gc=False):
     """Fields of every request that concern the gateway."""
 
-    model: Annotated[str, Meta(min_length=1, max_length=512)]
+    model: PublicName
     user: str | None = None
     metadata: AnyObject | None = None
     priority: int | None = None

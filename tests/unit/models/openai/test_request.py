@@ -130,7 +130,6 @@ def test_every_documented_parameter_is_accepted_and_passed_on(operation: Operati
         ('{"model":"m",%s,"x":%s}' % (HI, "[" * 100_000 + "]" * 100_000), None, "deep"),
         ('{"model":"m",%s}{}' % HI, None, "JSON"),
         ('{"model":"m",%s,"provider":{"only":["x"]}}' % HI, "provider", "isn't supported"),
-        ('{"model":"m",%s,"fallbacks":["x"]}' % HI, "fallbacks", "isn't supported"),
         ('{"model":"a","model":"b",%s}' % HI, "model", "twice"),
         ('{"model":"a","mod\\u0065l":"b",%s}' % HI, "model", "twice"),
         ('{"model":"a",%s,%s}' % (HI, HI), "messages", "twice"),
@@ -159,7 +158,8 @@ def test_surrogate_pairs_and_odd_blanks_pass() -> None:
 
 
 def test_fields_of_the_gateway_and_of_a_shared_engine_never_go_upstream() -> None:
-    extra = ",".join(f'"{name}":5' for name in sorted(DENIED))
+    values = {"fallbacks": '["x"]', "models": '["x"]', "disable_fallbacks": "true"}
+    extra = ",".join(f'"{name}":{values.get(name, 5)}' for name in sorted(DENIED))
     request = parse_request(Operation.CHAT, ('{"model":"m",%s,%s}' % (HI, extra)).encode())
     assert set(json.loads(upstream_body(request, encode_name("m")))) == {"model", "messages"}
     assert (request.priority, request.timeout_s) == (5, 5.0)
@@ -182,7 +182,7 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
 )
-OWN = {*DENIED, "provider", "fallbacks", "models", "user", "metadata", "prompt", "input"} | DOCUMENTED_CHAT.keys()
+OWN = {*DENIED, "provider", "user", "metadata", "prompt", "input"} | DOCUMENTED_CHAT.keys()
 
 
 @given(

@@ -1,0 +1,73 @@
+"""What admit makes of a request's headers and of the models it names."""
+
+import hashlib
+import json
+
+import pytest
+
+from tests.fakes import head
+from turnout.models.errors import BadRequest, ModelNotFound
+from turnout.models.openai.request import Operation
+from turnout.models.target import Target
+from turnout.router.admit import Admitted, admit
+from turnout.router.catalogue import Catalogue, KeyEntry, ModelRoute, Timeouts
+
+TARGET = Target("t", "up", "openai_compatible")
+VECTORS = frozenset({"embeddings"})
+CATALOGUE = Catalogue(
+    "v",
+    {
+        "a": ModelRoute("a", (TARGET,), timeouts=Timeouts(first_token_s=9, gap_s=3, total_s=30)),
+        "b": ModelRoute("b", (TARGET,)),
+        "vectors": ModelRoute("vectors", (TARGET,), operations=VECTORS),
+        "secret": ModelRoute("secret", (TARGET,)),
+    },
+    {},
+    keys={hashlib.blake2b(b"sk-1", digest_size=32).digest(): KeyEntry("k", "t", frozenset({"a", "b", "vectors"}))},
+)
+
+
+def ask(fields: dict[str, object] | None = None, **headers: str) -> Admitted:
+    body = {"model": "a", "messages": [{"role": "user", "content": "hi"}], **(fields or {})}
+    return admit(
+        Operation.CHAT, head(authorization="Bearer sk-1", **headers), json.dumps(body).encode(), CATALOGUE, 100.0
+    )
+
+
+def test_a_caller_that_says_nothing_has_the_models_times() -> None:
+    constraints = ask().constraints
+    assert (constraints.deadline_at, constraints.first_token_s, constraints.gap_s) == (130.0, None, None)
+
+
+def test_total_first_token_and_gap_can_be_asked_for_by_header() -> None:
+    constraints = ask(x_turnout_timeout_s="7", x_turnout_ttft_s="0.5", x_turnout_gap_s="2").constraints
+    assert (constraints.deadline_at, constraints.first_token_s, constraints.gap_s) == (107.0, 0.5, 2.0)
+
+
+@pytest.mark.parametrize("name", ["x_turnout_timeout_s", "x_turnout_ttft_s", "x_turnout_gap_s"])
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "", "1e3", "inf"])
+def test_a_time_that_makes_no_sense_is_refused_by_the_headers_name(name: str, value: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        ask(**{name: value})
+    assert refused.value.param == name.replace("_", "-")
+
+
+def test_a_callers_fallbacks_are_passed_on_in_their_order() -> None:
+    assert ask({"fallbacks": ["b"]}).request.fallbacks == ("b",)
+
+
+def test_a_fallback_that_the_key_may_not_use_looks_like_one_that_does_not_exist() -> None:
+    told = []
+    for name in ("secret", "absent"):
+        with pytest.raises(ModelNotFound) as refused:
+            ask({"fallbacks": ["b", name]})
+        told.append(refused.value.to_json().replace(name.encode(), b"NAME"))
+    with pytest.raises(ModelNotFound) as refused:
+        ask({"model": "secret"})
+    told.append(refused.value.to_json().replace(b"secret", b"NAME"))
+    assert len(set(told)) == 1
+
+
+def test_a_fallback_that_serves_something_else_is_refused_by_name() -> None:
+    with pytest.raises(BadRequest, match="'vectors' doesn't serve chat"):
+        ask({"models": ["a", "vectors"]})
