@@ -183,6 +183,7 @@ def _read_replica(info: RunningReplicaInfo) -> Replica | None:
     published: Mapping[str, Any] = info.replica_metadata
     if not {"host", "port", "secret"} <= published.keys():
         return None
+    context_tokens = published.get("context_tokens")
     endpoint = Endpoint(
         id=info.replica_id.unique_id,
         host=str(published["host"]),
@@ -190,6 +191,7 @@ def _read_replica(info: RunningReplicaInfo) -> Replica | None:
         base_path="/v1",
         headers=((SECRET_HEADER, str(published["secret"]).encode()),),
         zone=str(published.get("zone") or info.availability_zone or ""),
+        context_tokens=None if context_tokens is None else int(context_tokens),
     )
     return Replica(endpoint, _read_load(info.routing_stats))
 

@@ -12,7 +12,7 @@ from turnout.models.exchange import Handler, RequestHead
 from turnout.models.http.collect import Collected
 from turnout.serve.config.arguments import EngineArgs
 from turnout.serve.edge.asgi import AsgiBridge
-from turnout.serve.front import only_routes, while_alive, with_load
+from turnout.serve.front import only_routes, while_alive, with_load, with_token_comments
 from turnout.serve.listener import PrivateListener
 from turnout.serve.options import engine_options
 from turnout.serve.scaling import IN_FLIGHT
@@ -47,14 +47,15 @@ class Engine:
         self._is_draining = False
         self._engine = await VllmEngine.open(find(args.model), served_name, args.engine_kwargs)
         app = while_alive(AsgiBridge(self._engine.app), lambda: self._engine.is_alive)
-        handler = with_load(only_routes(app, ROUTES), self._engine.load)
+        handler = with_load(only_routes(with_token_comments(app), ROUTES), self._engine.load)
         await warm_up(handler, served_name, self._engine.tasks)
         self._listener = PrivateListener(handler, args.host)
         await self._listener.open()
 
     def record_replica_metadata(self) -> dict[str, Any]:
         """Where routers reach this replica; Serve asks once."""
-        return self._listener.metadata(self._engine.served_name, self._engine.version)
+        engine = self._engine
+        return self._listener.metadata(engine.served_name, engine.version, engine.context_tokens)
 
     def record_routing_stats(self) -> dict[str, float]:
         """The engine's load; Serve passes it on with the list of replicas."""

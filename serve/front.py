@@ -1,11 +1,17 @@
-"""Handlers around the handler of a model server: only some routes exist, answers tell the load, a dead engine refuses."""
+"""Handlers around the handler of a model server: only some routes exist, answers tell load and token ids, a dead engine refuses."""
 
 from asyncio import Future
 from collections.abc import Callable, Mapping
 
+import msgspec
+
+from turnout.models.engine.token_lines import TokenLines, ask_for_ids
 from turnout.models.errors import MethodNotAllowed, NoTarget, NotFound, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Handler, Headers, Out, RequestHead
+from turnout.models.openai.token_comments import ASK_HEADER
 from turnout.models.target import LOAD_HEADER, Load
+
+_GENERATING = frozenset((b"/v1/chat/completions", b"/v1/completions"))
 
 
 class LoadedOut:
@@ -37,6 +43,36 @@ class LoadedOut:
         return (*headers, (LOAD_HEADER, self._read_load().to_header()))
 
 
+class TokenCommentsOut:
+    """An Out whose stream has the token ids of its events in comment lines; answers in one piece pass as they are."""
+
+    __slots__ = ("_lines", "_out")
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+        self._lines = TokenLines()
+
+    def full(self, status: int, headers: Headers, body: bytes) -> None:
+        """See `Out.full`."""
+        self._out.full(status, headers, body)
+
+    def start(self, status: int, headers: Headers) -> None:
+        """See `Out.start`."""
+        self._out.start(status, headers)
+
+    def write(self, chunk: bytes) -> "Future[None] | None":
+        """Pass whole events on."""
+        events = self._lines.feed(chunk)
+        return self._out.write(events) if events else None
+
+    def end(self) -> None:
+        """Pass on what is left, and the end."""
+        rest = self._lines.rest()
+        if rest:
+            self._out.write(rest)
+        self._out.end()
+
+
 def only_routes(handler: Handler, routes: Mapping[bytes, bytes]) -> Handler:
     """A handler that has these routes (path to method) and no others: 404, or 405 for another method."""
 
@@ -57,6 +93,22 @@ def with_load(handler: Handler, read_load: Callable[[], Load]) -> Handler:
 
     async def handle(head: RequestHead, body: bytes, out: Out) -> None:
         await handler(head, body, LoadedOut(out, read_load))
+
+    return handle
+
+
+def with_token_comments(handler: Handler) -> Handler:
+    """A handler of vLLM's wire that gives a stream's token ids in comment lines to those who ask by `ASK_HEADER`."""
+    name, value = ASK_HEADER
+
+    async def handle(head: RequestHead, body: bytes, out: Out) -> None:
+        is_asked = head.headers.get(name) == value and head.path in _GENERATING
+        asking = ask_for_ids(body) if is_asked else None
+        if asking is None:
+            await handler(head, body, out)
+        else:
+            headers = {**head.headers, b"content-length": b"%d" % len(asking)}
+            await handler(msgspec.structs.replace(head, headers=headers), asking, TokenCommentsOut(out))
 
     return handle
 

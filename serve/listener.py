@@ -47,8 +47,15 @@ class PrivateListener:
         """Requests being answered."""
         return self._edge.in_flight
 
-    def metadata(self, model: str, version: str) -> dict[str, Any]:
-        """What a replica returns from `record_replica_metadata`, for discovery to read."""
+    def metadata(self, model: str, version: str, context_tokens: int | None = None) -> dict[str, Any]:
+        """
+        What a replica returns from `record_replica_metadata`, for discovery to read.
+
+        Args:
+            model: what the replica calls its model, or "" for several.
+            version: of what runs the model.
+            context_tokens: the longest prompt and answer together that it takes, or None where it isn't known.
+        """
         zones = ray.get_runtime_context().get_node_labels().get(ZONE_LABEL, "")
         return {
             "host": self._edge.host,
@@ -56,6 +63,7 @@ class PrivateListener:
             "secret": self.secret,
             "model": model,
             "version": version,
+            "context_tokens": context_tokens,
             "zone": zones if isinstance(zones, str) else ",".join(zones),
         }
 

@@ -49,15 +49,25 @@ class VllmEngine:
         served_name: what requests call the model.
         version: vLLM's.
         tasks: what the model can do, in vLLM's words, such as `generate` or `embed`.
+        context_tokens: the longest prompt and answer together (`max_model_len`).
     """
 
     def __init__(
-        self, app: AsgiApp, client: _Client, meter: LoadMeter, served_name: str, version: str, tasks: tuple[str, ...]
+        self,
+        app: AsgiApp,
+        client: _Client,
+        meter: LoadMeter,
+        *,
+        served_name: str,
+        version: str,
+        tasks: tuple[str, ...],
+        context_tokens: int,
     ) -> None:
         self.app = app
         self.served_name = served_name
         self.version = version
         self.tasks = tasks
+        self.context_tokens = context_tokens
         self._client = client
         self._meter = meter
 
@@ -92,7 +102,15 @@ class VllmEngine:
         except BaseException:
             client.shutdown(timeout=0)
             raise
-        return cls(app, client, meter, served_name, f"vllm {_vllm('version').__version__}", tasks)
+        return cls(
+            app,
+            client,
+            meter,
+            served_name=served_name,
+            version=f"vllm {_vllm('version').__version__}",
+            tasks=tasks,
+            context_tokens=int(config.model_config.max_model_len),
+        )
 
     @property
     def is_alive(self) -> bool:

@@ -159,5 +159,14 @@ def test_reads_an_endpoint_from_what_a_replica_published():
     assert "s3" not in repr(replica)
 
 
+@pytest.mark.parametrize(
+    ("published", "read"), [({}, None), ({"context_tokens": None}, None), ({"context_tokens": 2048}, 2048)]
+)
+def test_reads_how_long_a_context_the_engine_takes_where_it_says_so(published, read):
+    metadata = {"host": "10.0.0.1", "port": 4711, "secret": "s3", **published}
+    (replica,) = read_replicas(SimpleNamespace(running_replicas=[ray_replica(metadata, {})]))
+    assert replica.endpoint.context_tokens == read
+
+
 def test_leaves_out_replicas_that_published_no_listener():
     assert read_replicas(SimpleNamespace(running_replicas=[ray_replica({}, {}), ray_replica({"host": "h"}, {})])) == ()

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fakes import FakeOut, head
 from turnout.models.target import Load
-from turnout.serve.front import only_routes, while_alive, with_load
+from turnout.serve.front import only_routes, while_alive, with_load, with_token_comments
 
 ROUTES = {b"/v1/completions": b"POST", b"/health": b"GET"}
 
@@ -54,3 +54,45 @@ async def test_a_dead_engine_refuses_at_once_with_an_error_that_may_be_tried_els
     alive = FakeOut()
     await while_alive(answer, lambda: True)(head(), b"", alive)
     assert alive.status == 200
+
+
+class Engine:
+    """A handler that streams one event, with ids if it was asked for them."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.lengths: list[bytes] = []
+
+    async def __call__(self, head, body, out):
+        self.bodies.append(body)
+        self.lengths.append(head.headers.get(b"content-length", b""))
+        out.start(200, ((b"content-type", b"text/event-stream"),))
+        ids = b"[7]" if b"return_token_ids" in body else b"null"
+        out.write(b'data: {"token_ids":%b}\n\n' % ids)
+        out.write(b"data: half")
+        out.end()
+
+
+async def test_token_ids_come_in_comment_lines_to_those_who_ask():
+    engine, out = Engine(), FakeOut()
+    asking = head(x_turnout_token_ids="1", content_length="15")
+    await with_token_comments(engine)(asking, b'{"stream":true}', out)
+    assert engine.bodies == [b'{"stream":true,"return_token_ids":true}']
+    assert engine.lengths == [b"%d" % len(engine.bodies[0])]
+    assert out.body == b':t [7]\ndata: {"token_ids":null}\n\ndata: half'
+    assert out.is_ended
+
+
+@pytest.mark.parametrize(
+    ("asked", "body"),
+    [
+        (head(), b'{"stream":true}'),
+        (head(x_turnout_token_ids="1"), b'{"stream":false}'),
+        (head(b"/v1/embeddings", x_turnout_token_ids="1"), b'{"stream":true}'),
+    ],
+)
+async def test_nobody_else_is_given_token_ids(asked, body):
+    engine, out = Engine(), FakeOut()
+    await with_token_comments(engine)(asked, body, out)
+    assert engine.bodies == [body]
+    assert out.body == b'data: {"token_ids":null}\n\ndata: half'
