@@ -1,22 +1,37 @@
 """Bounds how much runs at once per model; who waits is ordered by priority, then deadline, then arrival."""
 
 import asyncio
-import heapq
+import bisect
+import enum
 import itertools
+import math
+import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 from turnout.models.errors import NoTarget, UpstreamTimeout
 from turnout.router.catalogue import ModelRoute
+from turnout.router.execute.drain_rate import DrainRate
 from turnout.router.ready import READY
 
-RETRY_AFTER_S = 1.0
+SPARE_PLACES = 2.0
 
 
 class Slots:
-    """Owns one waiting line per model of this router replica; bounded by each route's `max_in_flight` and `max_waiting`."""
+    """
+    Owns one waiting line per model of this router replica; bounded by each route's `max_in_flight` and `max_waiting`.
 
-    def __init__(self) -> None:
+    A line belongs to the route and not to a pool behind it: its requests may go to any of the route's targets, and which one is planned when a slot
+    is free. An attempt at another model, as a fallback is, waits in that model's line.
+
+    Attributes:
+        refused: requests sent away so far, by reason: `full` (no place left), `shed` (its place went to one of better priority), `hopeless` (its turn
+            would have come after its deadline).
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.refused = {"full": 0, "shed": 0, "hopeless": 0}
+        self._now = now
         self._lines: dict[str, Line] = {}
 
     def __repr__(self) -> str:
@@ -27,12 +42,12 @@ class Slots:
         A slot for `async with`; held until the block ends.
 
         Raises (on entering):
-            NoTarget: the line is full.
+            NoTarget: the line is full, or moves too slowly for this deadline, or somebody of better (lower) priority took the place.
             UpstreamTimeout: the deadline (event-loop time) passed while waiting.
         """
         line = self._lines.get(route.name)
         if line is None:
-            line = self._lines[route.name] = Line(route)
+            line = self._lines[route.name] = Line(route, self.refused, self._now)
         line.route = route  # its limits may have changed
         return Slot(line, priority, deadline_at)
 
@@ -46,16 +61,32 @@ class Slots:
         return {name: len(line.waiters) for name, line in self._lines.items()}
 
 
+class Verdict(enum.Enum):
+    """How somebody's wait ended."""
+
+    ENTERED = "entered"
+    SHED = "shed"
+    LATE = "late"
+
+
+Waiter = tuple[int, float, int, "asyncio.Future[Verdict]"]
+"""Priority, deadline, arrival, and what ends the wait; the first three are the order, and no two are alike."""
+
+
 class Line:
     """One model's running count and waiters; changed by its Slots only."""
 
-    __slots__ = ("_order", "in_flight", "route", "waiters")
+    __slots__ = ("_drain", "_is_wanted", "_now", "_order", "_refused", "in_flight", "route", "waiters")
 
-    def __init__(self, route: ModelRoute) -> None:
+    def __init__(self, route: ModelRoute, refused: dict[str, int], now: Callable[[], float]) -> None:
         self.route = route
         self.in_flight = 0
-        self.waiters: list[tuple[int, float, int, asyncio.Future[None]]] = []
+        self.waiters: list[Waiter] = []
+        self._refused = refused
+        self._now = now
         self._order: Callable[[], int] = itertools.count().__next__
+        self._drain = DrainRate()
+        self._is_wanted = False  # whether somebody couldn't get a slot since one was last left over
 
     def __repr__(self) -> str:
         return f"{self.route.name}: {self.in_flight} running, {len(self.waiters)} waiting"
@@ -73,43 +104,88 @@ class Line:
         return False
 
     async def enter(self, priority: int, deadline_at: float) -> None:
-        """Wait for a slot."""
-        if len(self.waiters) >= self.route.max_waiting:
-            raise NoTarget(
-                f"Too many requests are waiting for model {self.route.name!r}; try again later.", None, RETRY_AFTER_S
-            )
+        """Wait for a slot, or be sent away at once."""
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
-        entry = (priority, deadline_at, self._order(), turn)
-        heapq.heappush(self.waiters, entry)
-        timer = loop.call_at(deadline_at, _expire, turn, self.route.name)
+        waiter = (priority, deadline_at, self._order(), loop.create_future())
+        self._take_place(waiter, self._now())
+        timer = loop.call_at(deadline_at, self._expire, waiter)
         try:
-            await turn
+            verdict = await waiter[3]
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.leave()  # the slot came in the same moment as the cancellation
-            else:
-                self._forget(entry)
-            raise
-        except UpstreamTimeout:
-            self._forget(entry)
+            self._withdraw(waiter)
             raise
         finally:
             timer.cancel()
+        if verdict is Verdict.SHED:
+            raise self._refuse("shed", self._places_until_room, self._now())
+        if verdict is Verdict.LATE:
+            raise UpstreamTimeout(f"The time allowed passed while waiting for model {self.route.name!r}.")
 
     def leave(self) -> None:
         """Give the slot to the first in line."""
         self.in_flight -= 1
+        if self._is_wanted:
+            self._pass_on(self._now())
+
+    @property
+    def _places_until_room(self) -> float:
+        """Slots that must come free until there's likely to be room: half of the line, so that neither newcomers nor chance fill it again before."""
+        return len(self.waiters) / 2 + SPARE_PLACES
+
+    def _take_place(self, waiter: Waiter, now: float) -> None:
+        self._is_wanted = True
+        self._drain.want(now)
+        place = bisect.bisect(self.waiters, waiter)
+        if self._drain.is_founded:
+            places_left = (waiter[1] - now) / self._drain.interval_s(now)
+            # With chance against it, a turn rarely takes longer than so many do on the average.
+            places = place + 1 + math.sqrt(place + 1)
+            if places > places_left:
+                raise self._refuse("hopeless", max(SPARE_PLACES, places - places_left / 2), now)
+        if len(self.waiters) >= self.route.max_waiting:
+            if not self.waiters or waiter[0] >= self.waiters[-1][0]:
+                raise self._refuse("full", self._places_until_room, now)
+            worst = self.waiters.pop()[3]
+            if not worst.done():
+                worst.set_result(Verdict.SHED)
+        self.waiters.insert(place, waiter)
+
+    def _refuse(self, reason: str, places: float, now: float) -> NoTarget:
+        self._refused[reason] += 1
+        text = f"Too many requests are waiting for model {self.route.name!r}; try again later."
+        room = self.route.max_in_flight + self.route.max_waiting
+        return NoTarget(text, None, self._drain.promise_s(places, room, now))
+
+    def _pass_on(self, now: float) -> None:
+        if self.in_flight >= self.route.max_in_flight:
+            return  # the limit was lowered: nobody gets this slot
+        self._drain.free(now)
         while self.waiters and self.in_flight < self.route.max_in_flight:
-            turn = heapq.heappop(self.waiters)[3]
+            turn = self.waiters.pop(0)[3]
             if not turn.done():
                 self.in_flight += 1
-                turn.set_result(None)
+                turn.set_result(Verdict.ENTERED)
+        if self.in_flight < self.route.max_in_flight:
+            self._is_wanted = False
+            self._drain.rest(now)
 
-    def _forget(self, entry: tuple[int, float, int, asyncio.Future[None]]) -> None:
-        if entry in self.waiters:
-            self.waiters.remove(entry)
-            heapq.heapify(self.waiters)
+    def _expire(self, waiter: Waiter) -> None:
+        if not waiter[3].done():
+            waiter[3].set_result(Verdict.LATE)
+            self._forget(waiter)
+
+    def _withdraw(self, waiter: Waiter) -> None:
+        """The one who waited is gone; a slot that came in the same moment goes to the next."""
+        turn = waiter[3]
+        if not turn.done() or turn.cancelled():
+            self._forget(waiter)
+        elif turn.result() is Verdict.ENTERED:
+            self.leave()
+
+    def _forget(self, waiter: Waiter) -> None:
+        place = bisect.bisect_left(self.waiters, waiter)
+        if place < len(self.waiters) and self.waiters[place] is waiter:
+            del self.waiters[place]
 
 
 class Slot:
@@ -130,8 +206,3 @@ class Slot:
     ) -> Awaitable[None]:
         self._line.leave()
         return READY
-
-
-def _expire(turn: asyncio.Future[None], name: str) -> None:
-    if not turn.done():
-        turn.set_exception(UpstreamTimeout(f"The time allowed passed while waiting for model {name!r}."))
