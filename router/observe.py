@@ -1,24 +1,24 @@
 """Last stage: what every request did, as numbers that `/metrics` shows. Names follow OpenTelemetry's `gen_ai.*` where it has one."""
 
+import asyncio
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from turnout.router.execute.attempts import Attempt
+from turnout.router.execute.slots import Slots
+from turnout.router.gauges import collect_lines, collect_targets
 from turnout.router.plan.fleet import Fleet
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _OVERHEAD_S = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5)
 
-_TARGET_GAUGES = {
-    "turnout_target_in_flight": "Attempts of this router running at a target.",
-    "turnout_target_endpoints": "Endpoints a target has now.",
-    "turnout_engine_running": "Sequences being decoded, as the engines said last.",
-    "turnout_engine_waiting": "Sequences queued in the engines, as they said last.",
-    "turnout_engine_prefill_tokens": "Prompt tokens accepted and not yet prefilled, as the engines said last.",
-}
+
+Counts = dict[tuple[str, ...], int]
+"""By label values."""
 
 
 class Histogram:
@@ -67,10 +67,17 @@ class Observer(Collector):
     Labels are model and target names out of the config and a status, never anything a caller wrote.
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, slots: Slots, now: Callable[[], float]) -> None:
         self._fleet = fleet
+        self._slots = slots
+        self._now = now
         self._series: dict[tuple[str, str], _Series] = {}
-        self._refused: dict[int, int] = {}
+        self._refused: Counts = defaultdict(int)
+        self._attempts: Counts = defaultdict(int)
+        self._fallbacks: Counts = defaultdict(int)
+        self._continued: Counts = defaultdict(int)
+        self._hedges: Counts = defaultdict(int)
+        self._degraded: Counts = defaultdict(int)
         self.in_flight = 0
         self.config_rejected = 0
 
@@ -92,7 +99,27 @@ class Observer(Collector):
 
     def refuse(self, status: int) -> None:
         """Count a request that was answered with an error of ours, by HTTP status."""
-        self._refused[status] = self._refused.get(status, 0) + 1
+        self._refused[(str(status),)] += 1
+
+    def attempt(self, target: str, outcome: str) -> None:
+        """Count an attempt, whoever answered in the end; `outcome` is `ok` or the value of a `Cause`."""
+        self._attempts[target, outcome] += 1
+
+    def fall_back(self, model: str, target: str, cause: str) -> None:
+        """Count a move from the model asked for to a target of another one."""
+        self._fallbacks[model, target, cause] += 1
+
+    def continued(self, way: str) -> None:
+        """Count a broken stream that goes on elsewhere, by how."""
+        self._continued[(way,)] += 1
+
+    def hedge(self, event: str) -> None:
+        """Count a second attempt, as it's `started` and again when it has `won`."""
+        self._hedges[(event,)] += 1
+
+    def degrade(self, kind: str) -> None:
+        """Count an answer given because nothing could answer."""
+        self._degraded[(kind,)] += 1
 
     def _of(self, model: str, target: str) -> _Series:
         series = self._series.get((model, target))
@@ -101,7 +128,7 @@ class Observer(Collector):
         return series
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric family, as prometheus_client asks for them."""
+        """Every metric family, as prometheus_client asks for them; on the router's event loop."""
         names = ["gen_ai_request_model", "turnout_target"]
         yield self._requests(names)
         yield from self._histograms(names)
@@ -112,19 +139,31 @@ class Observer(Collector):
             tokens.add_metric([model, target, "input"], series.input_tokens)
             tokens.add_metric([model, target, "output"], series.output_tokens)
         yield tokens
-        refused = CounterMetricFamily(
-            "turnout_refused", "Requests answered with an error of the gateway's.", labels=["status"]
-        )
-        for status, count in self._refused.items():
-            refused.add_metric([str(status)], count)
-        yield refused
+        for counts, name, text, labels in self._counted():
+            yield _counter(name, text, labels, counts)
         yield GaugeMetricFamily("turnout_in_flight", "Requests being answered.", value=self.in_flight)
+        yield GaugeMetricFamily("turnout_tasks", "Tasks on the router's event loop.", value=len(asyncio.all_tasks()))
         yield CounterMetricFamily(
             "turnout_config_rejected", "Dynamic configs refused; the one before stayed.", value=self.config_rejected
         )
-        yield from self._endpoints()
+        yield from collect_lines(self._slots)
+        yield from collect_targets(self._fleet.all_candidates(), self._now())
 
-    def _requests(self, names: Iterable[str]) -> Metric:
+    def _counted(self) -> Iterator[tuple[Counts, str, str, Sequence[str]]]:
+        model, target = "gen_ai_request_model", "turnout_target"
+        yield self._refused, "turnout_refused", "Requests answered with an error of the gateway's.", ["status"]
+        yield self._attempts, "turnout_attempts", "Attempts at a target, by how they went.", [target, "outcome"]
+        yield (
+            self._fallbacks,
+            "turnout_fallbacks",
+            "Moves from the model asked for to a target of another, by cause.",
+            [model, target, "cause"],
+        )
+        yield self._continued, "turnout_continuations", "Broken streams that went on elsewhere, by how.", ["way"]
+        yield self._hedges, "turnout_hedges", "Second attempts that were started, and that won.", ["event"]
+        yield self._degraded, "turnout_degraded", "Answers given because nothing could answer, by kind.", ["kind"]
+
+    def _requests(self, names: Sequence[str]) -> Metric:
         requests = CounterMetricFamily(
             "turnout_requests", "Requests that reached a target, by result.", labels=[*names, "status"]
         )
@@ -149,19 +188,9 @@ class Observer(Collector):
                 family.add_metric(list(key), buckets, total)
             yield family
 
-    def _endpoints(self) -> Iterator[Metric]:
-        """What the router sees of its targets, and what their engines said last; sums over a target's endpoints."""
-        totals: dict[str, dict[str, float]] = {}
-        for (target, _), candidate in self._fleet.all_candidates().items():
-            total = totals.setdefault(target, dict.fromkeys(_TARGET_GAUGES, 0.0))
-            total["turnout_target_in_flight"] += candidate.in_flight
-            total["turnout_target_endpoints"] += 1
-            if candidate.load is not None:
-                total["turnout_engine_running"] += candidate.load.running
-                total["turnout_engine_waiting"] += candidate.load.waiting
-                total["turnout_engine_prefill_tokens"] += candidate.load.prefill_tokens
-        for name, text in _TARGET_GAUGES.items():
-            gauge = GaugeMetricFamily(name, text, labels=["turnout_target"])
-            for target, total in totals.items():
-                gauge.add_metric([target], total[name])
-            yield gauge
+
+def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[tuple[str, ...], int]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family

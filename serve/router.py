@@ -21,6 +21,7 @@ from turnout.models.target import Endpoint
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue
 from turnout.router.execute.attempts import Attempts
+from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
 from turnout.router.gateway import Gateway
 from turnout.router.observe import Observer
@@ -62,7 +63,7 @@ class Router:
         self._outbox = Outbox(self._link)
         self._fleet = Fleet()
         self._slots = Slots()
-        self._observer = Observer(self._fleet)
+        self._observer = Observer(self._fleet, self._slots, time.monotonic)
         self._gateway = self._make_gateway()
         self._config = ActiveConfig(
             args.host, Secrets(os.environ, context.get_node_id()), int(time.time()), self._install
@@ -135,7 +136,11 @@ class Router:
             upstream=self._upstream,
             providers={"openai_compatible": OpenAICompatible()},
             account=Account(self._outbox, time.monotonic),
+            heartbeats=Heartbeats(asyncio.get_running_loop().call_later, time.monotonic),
+            tally=self._observer,
             now=time.monotonic,
+            sleep=asyncio.sleep,
+            draw=random.random,
         )
         return Gateway(
             Catalogue(version="", models={}, fixed_endpoints={}),

@@ -12,6 +12,7 @@ from turnout.models.target import Target
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.router.execute.attempts import Attempts
+from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
 from turnout.router.gateway import Gateway
 from turnout.router.observe import Observer
@@ -48,7 +49,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.clock, self.sink, self.fleet, self.slots = FakeClock(), FakeSink(), Fleet(), Slots()
-        self.observer = Observer(self.fleet)
+        self.observer = Observer(self.fleet, self.slots, self.clock.now)
         ids = itertools.count(1)
         attempts = Attempts(
             fleet=self.fleet,
@@ -57,7 +58,11 @@ class Rig:
             upstream=self.upstream,
             providers={"openai_compatible": OpenAICompatible()},
             account=Account(self.sink, self.clock.now),
+            heartbeats=Heartbeats(self.clock.call_later, self.clock.now),
+            tally=self.observer,
             now=self.clock.now,
+            sleep=self.clock.sleep,
+            draw=random.Random(2).random,
         )
         self.gateway = Gateway(
             self.config,
