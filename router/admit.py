@@ -109,13 +109,20 @@ def _constraints(head: RequestHead, request: ApiRequest, route: ModelRoute, now:
             f"x-turnout-residency is {residency.decode('latin-1')!r}; the only value is 'local'.", "x-turnout-residency"
         )
     total, first_token, gap = headers.get(_TOTAL), headers.get(_FIRST_TOKEN), headers.get(_GAP)
-    total_s = (request.timeout_s or route.timeouts.total_s) if total is None else _read_seconds(_TOTAL, total)
+    timeouts = route.timeouts
+    total_s = (request.timeout_s or timeouts.total_s) if total is None else _read_seconds(_TOTAL, total)
     return Constraints(
         residency is not None,
-        now + min(total_s, route.timeouts.total_s),
-        None if first_token is None else _read_seconds(_FIRST_TOKEN, first_token),
-        None if gap is None else _read_seconds(_GAP, gap),
+        now + min(total_s, timeouts.total_s),
+        None if first_token is None else _try_shorten(timeouts.first_token_s, _FIRST_TOKEN, first_token),
+        None if gap is None else _try_shorten(timeouts.gap_s, _GAP, gap),
     )
+
+
+def _try_shorten(limit_s: float, name: bytes, value: bytes) -> float | None:
+    """What a header asks for where that's less than the model's own limit."""
+    asked_s = _read_seconds(name, value)
+    return asked_s if asked_s < limit_s else None
 
 
 def _read_seconds(name: bytes, value: bytes) -> float:

@@ -28,7 +28,7 @@ class TimeoutSettings(Settings):
         connect_s: opening a connection to the target.
         first_token_s: from an attempt's start to the first token of its stream; a caller's `x-turnout-ttft-s` can only shorten it.
         gap_s: between two pieces of a stream; a caller's `x-turnout-gap-s` can only shorten it.
-        attempt_s: one attempt in all.
+        attempt_s: one attempt: a whole unary answer, or the beginning of a stream.
         total_s: everything, all attempts and waiting; a caller's `x-turnout-timeout-s` or `timeout` can only shorten it.
         heartbeat_after_s: silence towards the client after which a stream gets a comment, so that nothing in between gives up on it.
     """

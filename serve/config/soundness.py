@@ -13,7 +13,6 @@ _SERVED_UNLESS_SAID: frozenset[str] = ModelSettings.model_fields["operations"].d
 _WITHIN = (
     ("timeouts", "connect_s", "attempt_s"),
     ("timeouts", "first_token_s", "attempt_s"),
-    ("timeouts", "gap_s", "attempt_s"),
     ("timeouts", "attempt_s", "total_s"),
     ("timeouts", "first_token_s", "total_s"),
     ("retries", "backoff_first_s", "backoff_max_s"),

@@ -44,6 +44,11 @@ def test_total_first_token_and_gap_can_be_asked_for_by_header() -> None:
     assert (constraints.deadline_at, constraints.first_token_s, constraints.gap_s) == (107.0, 0.5, 2.0)
 
 
+def test_a_time_can_only_be_shortened() -> None:
+    constraints = ask(x_turnout_timeout_s="99", x_turnout_ttft_s="99", x_turnout_gap_s="99").constraints
+    assert (constraints.deadline_at, constraints.first_token_s, constraints.gap_s) == (130.0, None, None)
+
+
 @pytest.mark.parametrize("name", ["x_turnout_timeout_s", "x_turnout_ttft_s", "x_turnout_gap_s"])
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "", "1e3", "inf"])
 def test_a_time_that_makes_no_sense_is_refused_by_the_headers_name(name: str, value: str) -> None:
