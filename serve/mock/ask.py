@@ -37,6 +37,7 @@ class _Ask(msgspec.Struct, kw_only=True):
     stream_options: StreamOptions | None = None
     max_tokens: int | None = None
     n: int | None = None
+    return_token_ids: bool | None = None
 
 
 class ChatAsk(_Ask, kw_only=True):
@@ -47,9 +48,9 @@ class ChatAsk(_Ask, kw_only=True):
     tools: list[Any] | None = None
 
     @property
-    def prompts(self) -> list[str]:
-        """The one prompt: what was said last."""
-        return [self.messages[-1].text if self.messages else ""]
+    def conversations(self) -> list[list[Message] | list[int]]:
+        """The one there is."""
+        return [[*self.messages]]
 
     @property
     def prompt_tokens(self) -> int:
@@ -68,19 +69,23 @@ class ChatAsk(_Ask, kw_only=True):
 
 
 class CompletionAsk(_Ask, kw_only=True):
-    """A request to `/v1/completions`; prompts of token ids become words, one each."""
+    """A request to `/v1/completions`."""
 
     prompt: Texts
 
     @property
-    def prompts(self) -> list[str]:
-        """One text a choice."""
-        return texts_of(self.prompt)
+    def conversations(self) -> list[list[Message] | list[int]]:
+        """A choice each: a text is one message of nobody's, token ids stay what they are."""
+        if isinstance(self.prompt, str):
+            return [[Message("", self.prompt)]]
+        if self.prompt and isinstance(self.prompt[0], int):
+            return [[token for token in self.prompt if isinstance(token, int)]]
+        return [each if isinstance(each, list) else [Message("", str(each))] for each in self.prompt]
 
     @property
     def prompt_tokens(self) -> int:
-        """Words of all prompts."""
-        return sum(count_words(prompt) for prompt in self.prompts)
+        """Words of all prompts; an id counts as one."""
+        return sum(count_words(prompt) for prompt in texts_of(self.prompt))
 
     @property
     def most_tokens(self) -> int | None:

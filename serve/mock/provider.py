@@ -141,8 +141,8 @@ class MockProvider:
                 f"However, your messages resulted in {ask.prompt_tokens} tokens.",
                 "messages",
             )
-        rng = random.Random(f"{self._script.seed} {name} {number}")
-        reply = make_reply(ask, script, number, rng)
+        topic = f"{self._script.seed} {name}"
+        reply = make_reply(ask, script, number, random.Random(f"{topic} {number}"), topic)
         created_s = int(self._wall())
         shape = ChatShape(reply, created_s) if isinstance(ask, ChatAsk) else CompletionShape(reply, created_s)
         status = await play(reply, shape, ask.stream, out, self._pause)

@@ -1,5 +1,7 @@
 """The JSON that OpenAI's routes answer with."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -8,9 +10,11 @@ from turnout.models.errors import ErrorBody, ErrorEnvelope
 from turnout.serve.mock.ask import split_words
 from turnout.serve.mock.reply import Reply
 from turnout.serve.mock.script import Fault, ToolCall
+from turnout.serve.mock.tokens import ANSWER
 
 DONE = b"data: [DONE]\n\n"
 
+_NO_IDS: Mapping[str, Any] = MappingProxyType({})
 _ERRORS = {
     400: ("invalid_request_error", None),
     401: ("authentication_error", "invalid_api_key"),
@@ -57,6 +61,7 @@ class ChatShape:
     def __init__(self, reply: Reply, created_s: int) -> None:
         self._reply = reply
         self._head = {"id": f"chatcmpl-mock-{reply.number}", "created": created_s, "model": reply.model}
+        self._ids = _Ids(reply)
 
     def whole(self) -> dict[str, Any]:
         """A unary answer."""
@@ -77,12 +82,13 @@ class ChatShape:
         """The chunks before the first token: the role."""
         return [
             self._chunk(index, {"role": "assistant", "content": None if self._reply.tool_calls else ""})
+            | self._ids.of_prompt(index)
             for index in range(len(self._reply.choices))
         ]
 
     def piece(self, index: int, text: str) -> dict[str, Any]:
         """A chunk with one token."""
-        return self._chunk(index, {"content": text})
+        return self._chunk(index, {"content": text}, ids=self._ids.of_next(index))
 
     def calls(self) -> list[dict[str, Any]]:
         """The chunks of tool calls: id and name first, then the arguments, word by word."""
@@ -114,8 +120,10 @@ class ChatShape:
         listed = [_call(self._reply, at, call, call.arguments) for at, call in enumerate(calls)]
         return {"role": "assistant", "content": None, "refusal": None, "tool_calls": listed}
 
-    def _chunk(self, index: int, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    def _chunk(
+        self, index: int, delta: dict[str, Any], finish_reason: str | None = None, ids: Mapping[str, Any] = _NO_IDS
+    ) -> dict[str, Any]:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason, **ids}
         return {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
 
 
@@ -130,6 +138,7 @@ class CompletionShape:
             "created": created_s,
             "model": reply.model,
         }
+        self._ids = _Ids(reply)
 
     def whole(self) -> dict[str, Any]:
         """A unary answer."""
@@ -146,7 +155,8 @@ class CompletionShape:
 
     def piece(self, index: int, text: str) -> dict[str, Any]:
         """A chunk with one token."""
-        return {**self._head, "choices": [_text_choice(index, text, None)]}
+        ids = self._ids.of_prompt(index) | self._ids.of_next(index)
+        return {**self._head, "choices": [_text_choice(index, text, None) | ids]}
 
     def calls(self) -> list[dict[str, Any]]:
         """There are no tools here."""
@@ -155,7 +165,7 @@ class CompletionShape:
     def closing(self) -> list[dict[str, Any]]:
         """The chunks with the finish reasons."""
         return [
-            {**self._head, "choices": [_text_choice(index, "", choice.finish_reason)]}
+            {**self._head, "choices": [_text_choice(index, "", choice.finish_reason) | self._ids.of_prompt(index)]}
             for index, choice in enumerate(self._reply.choices)
         ]
 
@@ -165,6 +175,29 @@ class CompletionShape:
 
 
 Shape = ChatShape | CompletionShape
+
+
+class _Ids:
+    """Owner of how far each choice's tokens have been given; nothing where ids weren't asked for."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._choices = reply.choices if reply.gives_ids else []
+        self._given = [-1] * len(self._choices)
+
+    def of_prompt(self, index: int) -> dict[str, Any]:
+        """The prompt's, once a choice."""
+        if index >= len(self._choices) or self._given[index] >= 0:
+            return {}
+        self._given[index] = 0
+        return {"prompt_token_ids": self._choices[index].prompt_ids}
+
+    def of_next(self, index: int) -> dict[str, Any]:
+        """The next token's."""
+        if index >= len(self._choices):
+            return {}
+        token = ANSWER + self._choices[index].start + self._given[index]
+        self._given[index] += 1
+        return {"token_ids": [token]}
 
 
 def _call(reply: Reply, at: int, call: ToolCall, arguments: str) -> dict[str, Any]:
