@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
 from turnout.models.errors import TurnoutError
 from turnout.router.execute.slots import Slots
+from turnout.router.gauges import group_by_target, why_resting
 from turnout.router.observe import Observer
+from turnout.router.plan.breaker import HALF_OPEN, OPEN
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.serve.active_config import ActiveConfig
 from turnout.serve.config.dynamic import DynamicConfig
@@ -83,9 +86,7 @@ class ControlWatch:
             self._config.set_overlay(answer.overlay)
 
     def _targets(self) -> tuple[TargetReport, ...]:
-        by_target: dict[str, list[Candidate]] = {}
-        for (name, _), candidate in self._fleet.all_candidates().items():
-            by_target.setdefault(name, []).append(candidate)
+        by_target = group_by_target(self._fleet.all_candidates())
         waiting = self._slots.waiting()
         catalogue = self._fleet.catalogue
         lines: dict[str, int] = {}
@@ -94,20 +95,27 @@ class ControlWatch:
                 lines[target.name] = lines.get(target.name, 0) + waiting.get(route.name, 0)
         now = asyncio.get_running_loop().time()
         return tuple(
-            TargetReport(
-                name=name,
-                state=_state(by_target.get(name, []), name in catalogue.drained, now),
-                endpoints=len(by_target.get(name, [])),
-                in_flight=sum(candidate.in_flight for candidate in by_target.get(name, [])),
-                waiting=count,
-            )
+            describe_target(name, by_target.get(name, ()), now, waiting=count, is_drained=name in catalogue.drained)
             for name, count in lines.items()
         )
 
 
-def _state(candidates: list[Candidate], is_drained: bool, now: float) -> str:
+def describe_target(
+    name: str, candidates: Sequence[Candidate], now: float, *, waiting: int, is_drained: bool
+) -> TargetReport:
+    """What a router says of one target, from its endpoints at `now` (loop time)."""
+    resting = [why for candidate in candidates if (why := why_resting(candidate, now)) is not None]
+    breaker = candidates[0].breaker if candidates else None
+    breaker_state = "" if breaker is None else breaker.state(now)
     if is_drained:
-        return "drained"
-    if not candidates:
-        return "empty"
-    return "ejected" if all(candidate.ejected_until > now for candidate in candidates) else "ready"
+        state = "drained"
+    elif not candidates:
+        state = "empty"
+    elif breaker_state in (OPEN, HALF_OPEN):
+        state = breaker_state
+    elif len(resting) < len(candidates):
+        state = "ready"
+    else:
+        state = "ejected" if set(resting) == {"ejected"} else "resting"
+    in_flight = sum(candidate.in_flight for candidate in candidates)
+    return TargetReport(name, state, len(candidates), in_flight, waiting, breaker_state, len(resting))

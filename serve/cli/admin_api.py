@@ -15,13 +15,15 @@ T = TypeVar("T")
 
 
 class SeenTarget(msgspec.Struct, frozen=True):
-    """A target as one router sees it."""
+    """A target as one router sees it; `turnout.serve.control.report.TargetReport` says what each part means."""
 
     name: str
     state: str
     endpoints: int
     in_flight: int
     waiting: int
+    breaker: str = ""
+    resting: int = 0
 
 
 class Router(msgspec.Struct, frozen=True):

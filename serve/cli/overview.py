@@ -61,13 +61,14 @@ def _target_row(target: Target) -> tuple[str, ...]:
     seen = target.routers.values()
     states = "drained" if target.drained else ", ".join(sorted({each.state for each in seen})) or "no router"
     endpoints = max((each.endpoints for each in seen), default=0)
+    resting = max((each.resting for each in seen), default=0)
     return (
         target.name,
         ", ".join(target.models),
         f"pool {target.pool}" if target.pool else f"provider {target.provider}",
         weight,
         states,
-        str(endpoints),
+        f"{endpoints} ({resting} resting)" if resting else str(endpoints),
         str(sum(each.in_flight for each in seen)),
         str(sum(each.waiting for each in seen)),
     )

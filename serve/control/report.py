@@ -17,10 +17,13 @@ class TargetReport(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         name: the target's.
-        state: in a word, such as `ready`, `drained`, `empty` (no endpoints) or `ejected` (none that works).
-        endpoints: addresses known.
+        state: in a word: `ready`; `drained`; `empty` (no endpoints); `open` or `half_open` as its breaker is; `ejected` (every endpoint has failed
+            lately); `resting` (every endpoint or key is left alone, some of them for a rate limit or a refused key).
+        endpoints: addresses known; each key of a provider counts as one.
         in_flight: requests at it from this router.
         waiting: requests in line for it.
+        breaker: `closed`, `half_open` or `open`; "" where it has none.
+        resting: endpoints that are left alone for now.
     """
 
     name: str
@@ -28,6 +31,8 @@ class TargetReport(msgspec.Struct, frozen=True, array_like=True):
     endpoints: int
     in_flight: int
     waiting: int
+    breaker: str = ""
+    resting: int = 0
 
 
 class RouterReport(msgspec.Struct, frozen=True, array_like=True):
