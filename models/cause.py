@@ -16,6 +16,8 @@ class Cause(enum.Enum):
     """The key is refused, unpaid or not allowed (401, 402, 403)."""
     RATE_LIMITED = "rate_limited"
     """Too many requests or tokens with this key (429)."""
+    NO_SUCH_MODEL = "no_such_model"
+    """The upstream doesn't know the model it's configured with (404)."""
     OVERLOADED = "overloaded"
     """The upstream has too much to do (503, 529)."""
     SERVER_ERROR = "server_error"

@@ -41,11 +41,15 @@ class Way(msgspec.Struct, frozen=True):
     One attempt as it sets out: what stream, account and observe work from.
 
     Attributes:
+        route: the model that answers: the one asked for, or a fallback.
+        fallbacks: how many models were fallen back from.
         number: which attempt it is, from 1.
         sent_at: loop time at which the attempt began; what lies before it is the gateway's overhead.
     """
 
     call: Call
     plan: RoutePlan
+    route: ModelRoute
+    fallbacks: int
     number: int
     sent_at: float

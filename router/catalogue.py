@@ -15,7 +15,7 @@ class Timeouts:
         connect_s: opening a connection.
         first_token_s: from an attempt's start to the first token of its stream.
         gap_s: between two pieces of a stream.
-        attempt_s: one attempt in all.
+        attempt_s: one attempt: a whole unary answer, or the beginning of a stream.
         total_s: the whole request, all attempts and waiting included.
         heartbeat_after_s: silence towards the client after which a stream gets a comment, so that nothing in between gives up on it.
     """
@@ -23,7 +23,7 @@ class Timeouts:
     connect_s: float = 2.0
     first_token_s: float = 60.0
     gap_s: float = 20.0
-    attempt_s: float = 600.0
+    attempt_s: float = 300.0
     total_s: float = 600.0
     heartbeat_after_s: float = 15.0
 

@@ -4,16 +4,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from turnout.models.errors import BudgetExceeded, NoTarget, TurnoutError
+from turnout.models.errors import BudgetExceeded, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
+from turnout.models.openai.made import MadeAnswer
 from turnout.models.openai.request import ApiRequest, Operation
+from turnout.models.usage import BYTES_PER_TOKEN
 from turnout.router.admit import Admitted, admit, request_id
 from turnout.router.call import Arrival, Call
 from turnout.router.catalogue import Catalogue
 from turnout.router.execute.attempts import Attempts
 from turnout.router.observe import Observer
 from turnout.router.stages import Cache, CacheHit, Guard, Shape
-from turnout.router.values import BYTES_PER_TOKEN, Features
+from turnout.router.values import Features
 
 # From this size on, reading a body would hold up everybody else for milliseconds.
 THREAD_BYTES = 1024 * 1024
@@ -83,13 +85,27 @@ class Gateway:
         try:
             kept = out if self._cache is None else self._cache.keep(request, principal, constraints, out)
             attempt = await self._attempts.run(call, kept)
-        except NoTarget:
-            stale = None if self._cache is None else await self._cache.find_stale(request, principal, constraints)
-            if stale is None:
+        except TurnoutError as error:
+            if not error.is_retryable or not await self._degrade(call, out):
                 raise
-            answer_hit(stale, arrival, out)
             return
-        self._observer.finish(attempt, self._now())
+        if attempt is not None:
+            self._observer.finish(attempt, self._now())
+
+    async def _degrade(self, call: Call, out: Out) -> bool:
+        """Answer without a model, where nothing can answer now and the config allows it; whether that was done."""
+        degrade = call.route.degrade
+        if degrade.stale and self._cache is not None:
+            stale = await self._cache.find_stale(call.request, call.principal, call.constraints)
+            if stale is not None:
+                self._observer.degrade("stale")
+                answer_hit(stale, call.arrival, out)
+                return True
+        if degrade.answer is None or call.request.operation is Operation.EMBEDDINGS:
+            return False
+        self._observer.degrade("answer")
+        answer_by_default(call, degrade.answer, out)
+        return True
 
     async def _admit(self, operation: Operation, head: RequestHead, body: bytes, now: float) -> Admitted:
         """Admit here, or on a thread where the body is large."""
@@ -113,6 +129,19 @@ def answer_hit(hit: CacheHit, arrival: Arrival, out: Out) -> None:
         (b"age", b"%d" % hit.age_s),
     ]
     out.full(hit.status, [*hit.headers, *facts], hit.body)
+
+
+def answer_by_default(call: Call, text: str, out: Out) -> None:
+    """Give a configured text as the model's answer; the head says that it is one."""
+    arrival, request = call.arrival, call.request
+    made = MadeAnswer(request.operation, arrival.id, arrival.at_ns // 1_000_000_000, call.route.name, text)
+    facts = [(b"x-request-id", arrival.echo_id), (b"x-turnout-degraded", b"answer")]
+    if request.is_stream:
+        out.start(200, [(b"content-type", b"text/event-stream"), *facts])
+        out.write(made.to_events(request.wants_usage))
+        out.end()
+    else:
+        out.full(200, [*JSON_HEADERS, *facts], made.to_json())
 
 
 def error_headers(error: TurnoutError, echo_id: bytes | None) -> Headers:

@@ -1,4 +1,4 @@
-"""The outermost Out of an attempt: puts the gateway's own headers on the answer, and holds the head back until there is something to say."""
+"""The client's side of a request: one Reply, whatever attempts it takes to fill it."""
 
 from asyncio import Future
 from collections.abc import Callable
@@ -6,31 +6,94 @@ from functools import lru_cache
 
 from turnout.models.errors import TurnoutError
 from turnout.models.exchange import Headers, Out
+from turnout.models.openai.continuation.content import has_content
+from turnout.models.openai.continuation.transcript import Transcript
 from turnout.models.usage import Usage
 from turnout.router.account import cost_of
 from turnout.router.call import Way
 
+HELD_BYTES = 64 * 1024
+"""Most of a stream that's held back while it has no content; from then on it goes to the client as it is."""
 
-class AnswerHead:
+HEARTBEAT = b": keep-alive\n\n"
+_EVENT_STREAM: Headers = ((b"content-type", b"text/event-stream"),)
+
+
+class Reply:
     """
-    Passes an answer on under a head with the gateway's facts.
+    Owns the client's Out for one request, and what the client has of the answer.
 
-    The head of a stream goes out with the first piece of its body, so that until then another target can still be tried, or an error be told by
-    its status.
+    Each attempt writes into a Lane of its own. The first Lane that has something to say gets the Reply; what the others write goes nowhere.
 
     Attributes:
-        is_committed: whether anything has gone to the client.
+        is_taken: whether a Lane's answer is on its way to the client; not before one has content, nor after that one has failed.
+        has_content: whether the client has any of an answer.
+        is_head_sent: whether the status has gone to the client, so that an error can only be told in-band.
+        has_moved: whether anything has been written since the last heartbeat was thought of; Heartbeats resets it.
+        transcript: what the client has of a stream, for a continuation.
     """
 
-    __slots__ = ("_now", "_out", "_pending", "_usage", "_way", "is_committed")
+    __slots__ = ("_now", "_out", "has_content", "has_moved", "is_head_sent", "is_taken", "transcript")
 
-    def __init__(self, out: Out, way: Way, now: Callable[[], float]) -> None:
+    def __init__(self, out: Out, now: Callable[[], float]) -> None:
         self._out = out
-        self._way = way
         self._now = now
+        self.is_taken = self.is_head_sent = self.has_content = self.has_moved = False
+        self.transcript = Transcript(out)
+
+    def lane(self, way: Way) -> "Lane":
+        """Where one attempt writes to."""
+        return Lane(self, way)
+
+    def full(self, way: Way, usage: Usage | None, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        self.is_head_sent = True
+        self._out.full(status, [*headers, *answer_headers(way, self._now(), usage)], body)
+
+    def start(self, way: Way, status: int, headers: Headers) -> None:
+        """Send the head of a stream, unless a heartbeat has sent one."""
+        if not self.is_head_sent:
+            self.is_head_sent = True
+            self._out.start(status, [*headers, *answer_headers(way, self._now(), None)])
+
+    def beat(self, echo_id: bytes) -> None:
+        """Tell the client of a stream that its answer is still being worked on."""
+        if not self.is_head_sent:
+            self.is_head_sent = True
+            self._out.start(200, [*_EVENT_STREAM, (b"x-request-id", echo_id)])
+        self._out.write(HEARTBEAT)
+
+    def break_off(self, error: TurnoutError) -> None:
+        """Tell the client in-band that the stream ends here, as OpenAI's clients understand it. There is no `[DONE]`."""
+        self._out.write(b"data: " + error.to_json() + b"\n\n")
+        self._out.end()
+
+
+class Lane:
+    """
+    The Out of one attempt, held back until there is content.
+
+    A stream's first events often say nothing (a role, an empty text). As long as they do, another attempt can still take over, or an error be told
+    by its status.
+
+    Attributes:
+        is_owner: whether what's written here reaches the client.
+    """
+
+    __slots__ = ("_head", "_held", "_held_bytes", "_reply", "_usage", "_way", "is_owner")
+
+    def __init__(self, reply: Reply, way: Way) -> None:
+        self._reply = reply
+        self._way = way
         self._usage: Usage | None = None
-        self._pending: tuple[int, Headers] | None = None
-        self.is_committed = False
+        self._head: tuple[int, Headers] | None = None
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self.is_owner = False
+
+    def has_token(self) -> bool:
+        """Whether the first token has come."""
+        return self.is_owner
 
     def note_usage(self, usage: Usage) -> None:
         """Hear what the upstream counted; a head that goes out later has the cost."""
@@ -38,39 +101,53 @@ class AnswerHead:
 
     def full(self, status: int, headers: Headers, body: bytes) -> None:
         """Send all of it."""
-        self.is_committed = True
-        self._out.full(status, [*headers, *self._facts()], body)
+        if self._try_own():
+            self._reply.full(self._way, self._usage, status, headers, body)
 
     def start(self, status: int, headers: Headers) -> None:
-        """Remember the head for the first piece."""
-        self._pending = (status, headers)
+        """Remember the head for the first content."""
+        self._head = (status, headers)
 
     def write(self, chunk: bytes) -> "Future[None] | None":
-        """Send a piece, after the head."""
-        if self._pending is not None:
-            self._commit()
-        return self._out.write(chunk)
+        """Send a piece, once there is content."""
+        if self.is_owner:
+            self._reply.has_moved = True
+            return self._reply.transcript.write(chunk)
+        self._held.append(chunk)
+        self._held_bytes += len(chunk)
+        if has_content(chunk) or self._held_bytes > HELD_BYTES:
+            return self._release()
+        return None
 
     def end(self) -> None:
         """Send the end; an empty answer has a head too."""
-        if self._pending is not None:
-            self._commit()
-        self._out.end()
+        if not self.is_owner:
+            self._release()
+        if self.is_owner:
+            self._reply.transcript.end()
 
-    def break_off(self, error: TurnoutError) -> None:
-        """Tell the client in-band that the stream ends here, as OpenAI's clients understand it. There is no `[DONE]`."""
-        self._out.write(b"data: " + error.to_json() + b"\n\n")
-        self._out.end()
+    def disown(self) -> None:
+        """The attempt has failed: another may go on where it stopped."""
+        if self.is_owner:
+            self.is_owner = self._reply.is_taken = False
 
-    def _facts(self) -> Headers:
-        return answer_headers(self._way, self._now(), self._usage)
+    def _try_own(self) -> bool:
+        """Take the Reply, if no other attempt has it that isn't done for."""
+        reply = self._reply
+        if not reply.is_taken:
+            reply.is_taken = reply.has_content = self.is_owner = True
+        return self.is_owner
 
-    def _commit(self) -> None:
-        assert self._pending is not None
-        status, headers = self._pending
-        self._pending = None
-        self.is_committed = True
-        self._out.start(status, [*headers, *self._facts()])
+    def _release(self) -> "Future[None] | None":
+        """The head, and all that was held."""
+        if not self._try_own():
+            self._held.clear()
+            return None
+        assert self._head is not None
+        self._reply.start(self._way, *self._head)
+        self._reply.has_moved = True
+        held, self._held = b"".join(self._held), []
+        return self._reply.transcript.write(held) if held else None
 
 
 def answer_headers(way: Way, now: float, usage: Usage | None) -> Headers:
@@ -90,7 +167,7 @@ def answer_headers(way: Way, now: float, usage: Usage | None) -> Headers:
         (b"x-turnout-overhead-ms", overhead_ms),
         (b"x-litellm-overhead-duration-ms", overhead_ms),
         (b"x-litellm-call-id", arrival.id.encode()),
-        *_route_headers(target.name, plan.reason, way.number),
+        *_route_headers(target.name, plan.reason, way.number, way.fallbacks),
     ]
     cost_nusd = cost_of(usage, target)
     if cost_nusd is not None:
@@ -100,7 +177,7 @@ def answer_headers(way: Way, now: float, usage: Usage | None) -> Headers:
 
 
 @lru_cache(maxsize=1024)
-def _route_headers(target: str, reason: str, number: int) -> Headers:
+def _route_headers(target: str, reason: str, number: int, fallbacks: int) -> Headers:
     """The lines that are the same for every request that goes the same way."""
     name = target.encode()
     return (
@@ -108,6 +185,6 @@ def _route_headers(target: str, reason: str, number: int) -> Headers:
         (b"x-turnout-route-reason", reason.encode()),
         (b"x-turnout-attempts", b"%d" % number),
         (b"x-litellm-model-id", name),
-        (b"x-litellm-attempted-retries", b"%d" % (number - 1)),
-        (b"x-litellm-attempted-fallbacks", b"0"),
+        (b"x-litellm-attempted-retries", b"%d" % max(0, number - 1 - fallbacks)),
+        (b"x-litellm-attempted-fallbacks", b"%d" % fallbacks),
     )

@@ -1,6 +1,8 @@
 """Stand-ins for the edge, the upstream and time; each does what its protocol promises and remembers what was asked of it."""
 
 import asyncio
+import heapq
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -47,6 +49,9 @@ class FakeClock:
 
     def __init__(self, at_s: float = 1000.0) -> None:
         self.at_s = at_s
+        self.slept: list[float] = []
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
 
     def now(self) -> float:
         return self.at_s
@@ -55,7 +60,20 @@ class FakeClock:
         return int(self.at_s * 1e9)
 
     def advance(self, seconds: float) -> None:
-        self.at_s += seconds
+        """Let time pass; what was due meanwhile is called in its order."""
+        until = self.at_s + seconds
+        while self._due and self._due[0][0] <= until:
+            self.at_s, _, callback = heapq.heappop(self._due)
+            callback()
+        self.at_s = until
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (self.at_s + delay, next(self._order), callback))
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes at once."""
+        self.slept.append(seconds)
+        self.advance(seconds)
 
 
 Script = Callable[[Endpoint, UpstreamRequest, Out], Awaitable[Outcome]]

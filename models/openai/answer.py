@@ -14,22 +14,28 @@ EVENT_BYTES = 4 * 1024 * 1024
 _NULL = msgspec.Raw(b"null")
 
 
-class _UnaryFacts(msgspec.Struct):
-    usage: OpenAIUsage | None = None
-
-
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
 
 
-class _ChunkFacts(msgspec.Struct):
+class _Facts(msgspec.Struct, gc=False):
+    """What is read of an answer or of one event of it; msgspec passes over the rest, and checks that all of it is JSON."""
+
     choices: list[_Choice] | None = None
+    data: list[msgspec.Raw] | None = None
     usage: OpenAIUsage | None = None
     error: msgspec.Raw = _NULL  # msgspec takes no `Raw | None`
 
 
-_unary = msgspec.json.Decoder(_UnaryFacts)
-_chunk = msgspec.json.Decoder(_ChunkFacts)
+class _Identity(msgspec.Struct):
+    id: str = ""
+    object: str = "chat.completion.chunk"
+    created: int = 0
+    model: str = ""
+
+
+_decode = msgspec.json.Decoder(_Facts).decode
+_identity = msgspec.json.Decoder(_Identity)
 
 
 class AnswerScan:
@@ -37,14 +43,15 @@ class AnswerScan:
     An Out that passes an answer on and notes its facts.
 
     A stream is looked through in whole events. What doesn't reach the client: the usage chunk it didn't ask for; `[DONE]` until the upstream has
-    ended, and then only after a finish reason (engines that die close their stream with `[DONE]` too); error events, which `error` keeps instead.
-    An end without a finish isn't passed on, so a cut stream can't look whole.
+    ended, and then only after a finish reason (engines that die close their stream with `[DONE]` too); error events, which `error` keeps instead;
+    events that aren't JSON. An end without a finish isn't passed on, so a cut stream can't look whole. A client that asked for usage gets it, counted
+    here if the upstream gave none.
 
     Attributes:
         usage: tokens as the upstream counted them, or None.
         events: content events passed on; a lower bound of the tokens a client got when the upstream never said.
         is_complete: whether the answer came to its proper end.
-        error: the upstream's error event as JSON, or another reason why the stream can't be trusted, or None. For logs: it never goes to callers.
+        error: the upstream's error object as JSON, or another reason why the answer can't be trusted, or None. For logs: it never goes to callers.
     """
 
     __slots__ = (
@@ -52,19 +59,32 @@ class AnswerScan:
         "_hides_usage",
         "_is_finished",
         "_is_sse",
+        "_last",
         "_note_usage",
         "_out",
+        "_prompt_tokens",
         "error",
         "events",
         "is_complete",
         "usage",
     )
 
-    def __init__(self, out: Out, hides_usage: bool, note_usage: Callable[[Usage], None]) -> None:
+    def __init__(
+        self, out: Out, hides_usage: bool, note_usage: Callable[[Usage], None], prompt_tokens: int = 0
+    ) -> None:
+        """
+        Args:
+            out: gets what passes.
+            hides_usage: whether the client didn't ask for a stream's usage.
+            note_usage: hears what the upstream has counted, before what comes with it is passed on.
+            prompt_tokens: for a usage counted here.
+        """
         self._out = out
         self._note_usage = note_usage
         self._hides_usage = hides_usage
+        self._prompt_tokens = prompt_tokens
         self._carry = b""
+        self._last = b""
         self._is_finished = False
         self._is_sse = True
         self.usage: Usage | None = None
@@ -73,15 +93,18 @@ class AnswerScan:
         self.error: bytes | None = None
 
     def full(self, status: int, headers: Headers, body: bytes) -> None:
-        """Note the usage of a unary answer and pass it on. A body that isn't JSON (a proxy's page, half an answer) doesn't pass."""
+        """Note the usage of a unary answer and pass it on. What isn't an answer (a proxy's page, half of one, an error in a 200) doesn't pass."""
         try:
-            usage = _unary.decode(body).usage
-        except msgspec.ValidationError:
-            usage = None
+            facts = _decode(body)
+        except msgspec.ValidationError:  # of a shape we don't know, which the client may
+            facts = _Facts([_Choice()])
         except msgspec.DecodeError:
             return
-        if usage is not None:
-            self._count(usage)
+        if not facts.choices and not facts.data:
+            self.error = bytes(facts.error) if facts.error != _NULL else b"neither choices nor data"
+            return
+        if facts.usage is not None:
+            self._count(facts.usage)
         self.is_complete = True
         self._out.full(status, headers, body)
 
@@ -101,17 +124,13 @@ class AnswerScan:
             chunk = self._cut_at_event(chunk)
         if not chunk:
             return None
-        if (
-            b'"usage"' in chunk
-            or b'finish_reason":"' in chunk
-            or b'"finish_reason": "' in chunk
-            or b"[DONE]" in chunk
-            or b'"error"' in chunk
-        ):
-            chunk = self._inspect(chunk)
+        if chunk.find(b"\n\n") == len(chunk) - 2:
+            if not self._note(chunk[:-2]):
+                return None
+        else:
+            chunk = self._sort_out(chunk)
             if not chunk:
                 return None
-        self.events += chunk.count(b"data:")
         return self._out.write(chunk)
 
     def end(self) -> None:
@@ -121,8 +140,16 @@ class AnswerScan:
             self._out.end()
         elif self._is_finished and self.error is None:
             self.is_complete = True
+            if self.usage is None and not self._hides_usage:
+                self._out.write(self._write_usage())
             self._out.write(DONE)
             self._out.end()
+
+    def try_finish(self) -> bool:
+        """Make an answer whole that has all of its text, though its stream broke before `[DONE]`; whether it is whole now."""
+        if not self.is_complete and self._is_finished:
+            self.end()
+        return self.is_complete
 
     def _count(self, usage: OpenAIUsage) -> None:
         self.usage = usage.to_usage()
@@ -138,7 +165,7 @@ class AnswerScan:
             self.error = b"an event over %d bytes" % EVENT_BYTES
         return chunk[:cut]
 
-    def _inspect(self, block: bytes) -> bytes:
+    def _sort_out(self, block: bytes) -> bytes:
         """The events of `block` that go to the client; facts of all of them are noted."""
         separator = b"\r\n\r\n" if block.endswith(b"\r\n\r\n") else b"\n\n"
         kept = [event for event in block.split(separator)[:-1] if self._note(event)]
@@ -146,24 +173,42 @@ class AnswerScan:
 
     def _note(self, event: bytes) -> bool:
         """Note what one event says; whether the client gets it."""
-        payload = _payload(event)
+        payload = event[6:] if event.startswith(b"data: {") and b"\n" not in event else _payload(event)
         if payload is None:
             return True
         if payload == b"[DONE]":
             return False
         try:
-            facts = _chunk.decode(payload)
-        except msgspec.DecodeError:
+            facts = _decode(payload)
+        except msgspec.ValidationError:  # of a shape we don't know, which the client may
+            self.events += 1
             return True
+        except msgspec.DecodeError:
+            return False
         if facts.error != _NULL:
             self.error = bytes(facts.error)
             return False
-        if facts.choices and any(choice.finish_reason for choice in facts.choices):
-            self._is_finished = True
+        self._last = payload
+        if facts.choices:
+            self.events += 1
+            for choice in facts.choices:
+                if choice.finish_reason:
+                    self._is_finished = True
         if facts.usage is None:
             return True
         self._count(facts.usage)
         return bool(facts.choices) or not self._hides_usage
+
+    def _write_usage(self) -> bytes:
+        """The usage event that the upstream owes: its content events for tokens, and an estimate of the prompt."""
+        identity = _identity.decode(self._last)
+        counted = {
+            "prompt_tokens": self._prompt_tokens,
+            "completion_tokens": self.events,
+            "total_tokens": self._prompt_tokens + self.events,
+        }
+        event = {**msgspec.to_builtins(identity), "choices": [], "usage": counted}
+        return b"data: " + msgspec.json.encode(event) + b"\n\n"
 
 
 def _payload(event: bytes) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from turnout.models.cause import Cause
 from turnout.models.errors import (
     BadRequest,
     ContentFiltered,
@@ -12,17 +13,51 @@ from turnout.models.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-from turnout.models.upstream import Outcome
+from turnout.models.upstream import Failure, Outcome
 
 MESSAGE_CHARS = 500
 # A provider refusing our credentials is our fault, not the caller's: they'd look for it in their own key.
 _OURS = {401: "refused this gateway's credentials", 402: "wants to be paid", 403: "refused this gateway's credentials"}
 
 
+_BY_STATUS = {
+    401: Cause.CREDENTIALS,
+    402: Cause.CREDENTIALS,
+    403: Cause.CREDENTIALS,
+    404: Cause.NO_SUCH_MODEL,
+    408: Cause.SERVER_ERROR,  # the server's own time-out: nothing is wrong with the request
+    429: Cause.RATE_LIMITED,
+    503: Cause.OVERLOADED,
+    529: Cause.OVERLOADED,  # Anthropic's
+}
+_BY_FAILURE = {
+    Failure.CONNECT: Cause.NEVER_SENT,
+    Failure.CONNECT_TIMEOUT: Cause.NEVER_SENT,
+    Failure.STALE: Cause.NEVER_SENT,
+    Failure.FIRST_BYTE_TIMEOUT: Cause.TIMEOUT,
+    Failure.TOTAL_TIMEOUT: Cause.TIMEOUT,
+    Failure.GAP_TIMEOUT: Cause.STALLED_STREAM,
+    Failure.TOO_LARGE: Cause.SERVER_ERROR,
+}
+_BY_CODE = {
+    "content_filter": Cause.CONTENT_POLICY,
+    "content_policy_violation": Cause.CONTENT_POLICY,
+    "context_length_exceeded": Cause.CONTEXT_WINDOW,
+    "insufficient_quota": Cause.CREDENTIALS,
+    "invalid_api_key": Cause.CREDENTIALS,
+    "model_not_found": Cause.NO_SUCH_MODEL,
+    "overloaded_error": Cause.OVERLOADED,
+    "rate_limit_error": Cause.RATE_LIMITED,
+    "rate_limit_exceeded": Cause.RATE_LIMITED,
+}
+"""Codes and types of error objects, OpenAI's and those that its imitators use; they say more than the status."""
+
+
 class _Refusal(msgspec.Struct):
     message: str | None = None
     param: str | None = None
     code: str | int | None = None
+    type: str | None = None
 
 
 class _RefusalBody(msgspec.Struct):
@@ -30,6 +65,44 @@ class _RefusalBody(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_RefusalBody)
+_event_decoder = msgspec.json.Decoder(_Refusal | str)
+
+# vLLM gives no code of its own for this. Source: its OpenAI server's messages, 0.32; OpenAI's message is the same.
+_SAYS_TOO_LONG = "maximum context length"
+
+
+def find_cause(outcome: Outcome, error: bytes | None) -> Cause:
+    """
+    Why an attempt that isn't whole failed.
+
+    Args:
+        outcome: how the call ended.
+        error: the error event of a stream, or the error object in a 200, as JSON; None if there was none.
+    """
+    if outcome.status >= 400:
+        return _cause_of_refusal(outcome)
+    if outcome.failure is not None:
+        if outcome.failure in _BY_FAILURE:
+            return _BY_FAILURE[outcome.failure]
+        return Cause.BROKEN_STREAM if outcome.is_committed else Cause.NETWORK
+    if error is not None:
+        return _cause_of_object(_parse(error)) or Cause.BROKEN_STREAM
+    return Cause.BROKEN_STREAM if outcome.is_committed else Cause.SERVER_ERROR
+
+
+def _cause_of_refusal(outcome: Outcome) -> Cause:
+    """By the error object where it says more than the status, else by the status."""
+    refusal = _parse_body(outcome.body)
+    found = _cause_of_object(refusal) if outcome.status in (400, 403, 429) else None
+    if found is not None:
+        return found
+    if outcome.status == 400 and refusal.message and _SAYS_TOO_LONG in refusal.message:
+        return Cause.CONTEXT_WINDOW
+    return _BY_STATUS.get(outcome.status, Cause.SERVER_ERROR if outcome.status >= 500 else Cause.BAD_REQUEST)
+
+
+def _cause_of_object(refusal: _Refusal) -> Cause | None:
+    return _BY_CODE.get(str(refusal.code)) or _BY_CODE.get(refusal.type or "")
 
 
 def explain_outcome(outcome: Outcome, target: str) -> TurnoutError:
@@ -67,18 +140,30 @@ def _explain_refusal(outcome: Outcome, target: str) -> TurnoutError:
     """A 4xx that's about the request, or about how many there are."""
     if outcome.status == 429:
         return RateLimited(f"Target {target!r} is rate limited.", None, retry_after_s(outcome))
-    try:
-        refusal = _decoder.decode(outcome.body).error
-    except msgspec.DecodeError:
-        refusal = None
-    if isinstance(refusal, str):
-        refusal = _Refusal(message=refusal)
-    refusal = refusal or _Refusal()
+    refusal = _parse_body(outcome.body)
     message = (refusal.message or f"Target {target!r} refused the request ({outcome.status}).")[:MESSAGE_CHARS]
-    if refusal.code == "context_length_exceeded" or "maximum context length" in message:
+    if refusal.code == "context_length_exceeded" or _SAYS_TOO_LONG in message:
         return ContextLengthExceeded(message, refusal.param)
     if refusal.code == "content_filter":
         return ContentFiltered(message, refusal.param)
     if outcome.status == 404:
         return ModelNotFound(f"Target {target!r} doesn't know the model it's configured with.", "model")
     return BadRequest(message, refusal.param)
+
+
+def _parse_body(body: bytes) -> _Refusal:
+    """The error object of a refusal; an empty one where there is none."""
+    try:
+        found = _decoder.decode(body).error
+    except msgspec.DecodeError:
+        found = None
+    return _Refusal(message=found) if isinstance(found, str) else found or _Refusal()
+
+
+def _parse(error: bytes) -> _Refusal:
+    """An error object, or its text."""
+    try:
+        found = _event_decoder.decode(error)
+    except msgspec.DecodeError:
+        return _Refusal()
+    return _Refusal(message=found) if isinstance(found, str) else found

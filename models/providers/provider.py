@@ -1,12 +1,15 @@
-"""The seam to providers: three pure questions; carrying bytes is the Upstream's."""
+"""The seam to providers: pure questions only; carrying bytes is the Upstream's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from turnout.models.cause import Cause
 from turnout.models.errors import TurnoutError
 from turnout.models.exchange import Out
+from turnout.models.openai.continuation.progress import Progress
+from turnout.models.openai.continuation.ways import Continuation
 from turnout.models.openai.request import ApiRequest
-from turnout.models.target import Target
+from turnout.models.target import Endpoint, Target
 from turnout.models.upstream import Outcome, UpstreamRequest
 from turnout.models.usage import Usage
 
@@ -20,6 +23,11 @@ class Answer(Out, Protocol):
         ...
 
     @property
+    def error(self) -> bytes | None:
+        """The upstream's error in an answer of 200, as JSON, or None."""
+        ...
+
+    @property
     def events(self) -> int:
         """Content events passed on: a lower bound of the tokens a client got when the upstream never said."""
         ...
@@ -27,6 +35,10 @@ class Answer(Out, Protocol):
     @property
     def is_complete(self) -> bool:
         """Whether the answer came to its proper end."""
+        ...
+
+    def try_finish(self) -> bool:
+        """Make an answer whole that has all of its text, though its stream broke at the very end; whether it is whole now."""
         ...
 
 
@@ -43,6 +55,33 @@ class Provider(Protocol):
 
         It calls `note_usage` whenever the upstream has counted, before it passes on what comes with the count.
         """
+        ...
+
+    def find_cause(self, outcome: Outcome, answer: Answer) -> Cause:
+        """Why an attempt failed whose answer isn't complete."""
+        ...
+
+    def find_ways(
+        self, request: ApiRequest, progress: Progress, target: Target, endpoint: Endpoint, is_same_target: bool
+    ) -> Sequence[Continuation]:
+        """How an answer that broke off can be gone on with there, best first; none where it can't."""
+        ...
+
+    def write_continuation(
+        self, way: Continuation, request: ApiRequest, progress: Progress, target: Target, endpoint: Endpoint
+    ) -> UpstreamRequest:
+        """What to send to `target` for the rest of an answer."""
+        ...
+
+    def read_continuation(
+        self,
+        way: Continuation,
+        request: ApiRequest,
+        progress: Progress,
+        out: Out,
+        note_usage: Callable[[Usage], None],
+    ) -> Answer:
+        """As `read_answer`, for the rest of an answer; what is passed on goes on where the first part ended."""
         ...
 
     def explain(self, outcome: Outcome, target: Target) -> TurnoutError:

@@ -1,30 +1,58 @@
 """
 Runs the attempts of one request: the only place that decides whether to try again, and the only one that calls `relay`.
 
-The rule, for now: what was never sent is sent elsewhere, up to MAX_ATTEMPTS. An engine that vanished between two requests therefore costs nobody an
-answer, and nothing is ever run twice.
+What follows from a failure stands in `rules.py`, and `course.py` finds the place for it. Here both are carried out: wait, try, judge, and go on with a
+stream that broke in the middle.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import msgspec
+from msgspec import structs
 
+from turnout.models.cause import Cause
 from turnout.models.errors import NoTarget, TurnoutError
 from turnout.models.exchange import Out
+from turnout.models.openai.continuation.progress import Progress, read_progress
+from turnout.models.openai.continuation.ways import Continuation
+from turnout.models.openai.failure import retry_after_s
 from turnout.models.providers.provider import Answer, Provider
 from turnout.models.target import LOAD_HEADER, Load
 from turnout.models.upstream import Failure, Limits, Outcome, Upstream
 from turnout.router.account import Account
 from turnout.router.call import Call, Way
+from turnout.router.execute.course import Course, Pause, Place
+from turnout.router.execute.heartbeats import Heartbeats
+from turnout.router.execute.retry_budget import RetryBudget
+from turnout.router.execute.rules import RULES
 from turnout.router.execute.slots import Slots
 from turnout.router.plan.fleet import Candidate, Fleet
-from turnout.router.plan.strategy import RoutePlan, Strategy
-from turnout.router.stream import AnswerHead
+from turnout.router.plan.strategy import Strategy
+from turnout.router.stream import Lane, Reply
 
-MAX_ATTEMPTS = 3
+REST_S = 0.5
+"""How long a place rests that's rate limited and doesn't say for how long."""
+
 _NOBODY_THERE = (Failure.CONNECT, Failure.CONNECT_TIMEOUT)
 _log = logging.getLogger("turnout.attempts")
+
+
+class Tally(Protocol):
+    """Counts what execute does; the Observer is one."""
+
+    def attempt(self, target: str, outcome: str) -> None:
+        """An attempt ended: `ok` or the value of a Cause."""
+        ...
+
+    def fall_back(self, model: str, target: str, cause: str) -> None:
+        """An attempt went to `target` in place of the model's own."""
+        ...
+
+    def continued(self, way: str) -> None:
+        """A broken stream was gone on with."""
+        ...
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -32,22 +60,29 @@ class Attempt(msgspec.Struct, frozen=True):
     How one attempt went.
 
     Attributes:
-        is_committed: whether the client has seen any of it.
+        cause: why it failed, or None if the client has a whole answer.
     """
 
     way: Way
     outcome: Outcome
     answer: Answer
-    is_committed: bool
+    cause: Cause | None
 
     @property
     def is_whole(self) -> bool:
         """Whether the client has a complete answer."""
-        return self.outcome.is_ok and self.answer.is_complete
+        return self.cause is None
+
+
+class Remainder(msgspec.Struct, frozen=True):
+    """What is left of a broken stream: how far it came, and the way to go on."""
+
+    progress: Progress
+    way: Continuation
 
 
 class Attempts:
-    """Collaborators of execute; one per router replica, without state of its own."""
+    """Collaborators of execute; one per router replica. Owns the retry budgets, one for each model."""
 
     def __init__(
         self,
@@ -58,7 +93,11 @@ class Attempts:
         upstream: Upstream,
         providers: Mapping[str, Provider],
         account: Account,
+        heartbeats: Heartbeats,
+        tally: Tally,
         now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        draw: Callable[[], float],
     ) -> None:
         self._fleet = fleet
         self._strategy = strategy
@@ -66,94 +105,204 @@ class Attempts:
         self._upstream = upstream
         self._providers = providers
         self._account = account
+        self._heartbeats = heartbeats
+        self._tally = tally
         self._now = now
+        self._sleep = sleep
+        self._draw = draw
+        self._budgets: dict[str, RetryBudget] = {}
 
-    async def run(self, call: Call, out: Out) -> Attempt:
+    async def run(self, call: Call, out: Out) -> Attempt | None:
         """
-        Answer `call` into `out`, whole or broken off in-band; the last attempt is returned.
+        Answer `call` into `out`, whole or broken off in-band; the last attempt is returned, or None if none was begun after the head had gone out.
 
         Raises:
             TurnoutError: nothing has been written to `out`; the caller tells the client.
         """
-        async with self._slots.slot(
-            call.route, call.principal.priority + call.request.priority, call.constraints.deadline_at
-        ):
-            tried: list[Candidate] = []
-            last: Attempt | None = None
-            while True:
-                plan = self._plan(call, tried, last)
-                tried.append(plan.candidate)
-                last = await self._try(Way(call, plan, len(tried), self._now()), out)
-                if last.is_committed:
-                    return last
-                if last.outcome.was_sent or len(tried) >= MAX_ATTEMPTS:
-                    raise self._explain(last)
+        reply = Reply(out, self._now)
+        if not call.request.is_stream:
+            return await self._answer(call, reply)
+        with self._heartbeats.watch(reply, call.arrival.echo_id, call.route.timeouts.heartbeat_after_s):
+            try:
+                return await self._answer(call, reply)
+            except TurnoutError as error:
+                if not reply.is_head_sent:
+                    raise
+                reply.break_off(error)
+                return None
 
-    def _plan(self, call: Call, tried: list[Candidate], last: Attempt | None) -> RoutePlan:
-        """The next place to try; when none is left, what the last one said is more than that."""
-        candidates = self._fleet.candidates(call.route.name)
-        try:
-            return self._strategy.plan(candidates, call.constraints, call.features, tried, self._now())
-        except NoTarget:
-            if last is None:
-                raise
-            raise self._explain(last) from None
+    async def _answer(self, call: Call, reply: Reply) -> Attempt:
+        """Attempt after attempt, until one is whole or nothing is left to try."""
+        course = Course(call, self._fleet, self._strategy, self._budget(call), self._draw)
+        last: Attempt | None = None
+        progress: Progress | None = None
+        while True:
+            try:
+                place = await self._find_place(course)
+            except NoTarget:
+                if last is None:
+                    raise
+                return self._give_up(last, reply)
+            attempt: Attempt | None
+            if progress is None:
+                attempt = await self._try(call, place, course.attempts + 1, reply, None)
+            else:
+                attempt = await self._go_on(call, place, course, reply, progress)
+            if attempt is None:
+                course.skip(place.plan.candidate)
+                continue
+            last = attempt
+            if last.cause is None:
+                return last
+            course.note(place.plan.candidate, last.cause)
+            if reply.has_content:
+                progress = read_progress(call.request, reply.transcript)
+                if progress.obstacle is not None or not call.route.continues:
+                    return self._give_up(last, reply)
 
-    async def _try(self, way: Way, out: Out) -> Attempt:
-        """One call to one endpoint, inside its hold."""
-        call, candidate = way.call, way.plan.candidate
+    async def _find_place(self, course: Course) -> Place:
+        """
+        The next place, after the pause that it may need.
+
+        Raises:
+            NoTarget: nothing is left to try.
+        """
+        step = course.next(self._now())
+        while isinstance(step, Pause):
+            await self._sleep(step.seconds)
+            step = course.next(self._now())
+        if step.fallbacks:
+            cause = "unavailable" if course.cause is None else course.cause.value
+            self._tally.fall_back(course.model, step.plan.candidate.target.name, cause)
+        return step
+
+    async def _go_on(
+        self, call: Call, place: Place, course: Course, reply: Reply, progress: Progress
+    ) -> Attempt | None:
+        """The rest of a broken stream from `place`, by the first way that it doesn't refuse; None if it has none."""
+        candidate = place.plan.candidate
         provider = self._providers[candidate.target.provider]
-        head = AnswerHead(out, way, self._now)
-        answer = provider.read_answer(call.request, head, head.note_usage)
-        with candidate:
-            hold = self._account.hold(way, answer)
-            async with hold:
+        last: Attempt | None = None
+        is_same_target = course.is_origin(candidate.target.name)
+        ways = provider.find_ways(call.request, progress, candidate.target, candidate.endpoint, is_same_target)
+        for number, way in enumerate(ways, course.attempts + 1):
+            last = await self._try(call, place, number, reply, Remainder(progress, way))
+            if last.cause is None:
+                self._tally.continued(way.value)
+            if last.cause is not Cause.BAD_REQUEST:
+                return last
+        # Refusing to go on says nothing about the request, which another place had accepted.
+        return None if last is None else structs.replace(last, cause=Cause.BROKEN_STREAM)
+
+    async def _try(self, call: Call, place: Place, number: int, reply: Reply, remainder: Remainder | None) -> Attempt:
+        """One call to one endpoint, inside its slot and its hold."""
+        candidate = place.plan.candidate
+        provider = self._providers[candidate.target.provider]
+        priority = call.principal.priority + call.request.priority
+        async with self._slots.slot(place.route, priority, call.constraints.deadline_at):
+            way = Way(call, place.plan, place.route, place.fallbacks, number, self._now())
+            lane = reply.lane(way)
+            if remainder is None:
+                answer = provider.read_answer(call.request, lane, lane.note_usage)
                 request = provider.write_request(call.request, candidate.target)
-                outcome = await self._upstream.relay(candidate.endpoint, request, answer, _limits(call))
-                hold.settle(outcome)
-        self._judge(candidate, outcome)
-        attempt = Attempt(way, outcome, answer, head.is_committed)
-        if attempt.is_committed and not attempt.is_whole:
-            head.break_off(self._explain(attempt))
-        return attempt
+            else:
+                answer = provider.read_continuation(
+                    remainder.way, call.request, remainder.progress, lane, lane.note_usage
+                )
+                request = provider.write_continuation(
+                    remainder.way, call.request, remainder.progress, candidate.target, candidate.endpoint
+                )
+            with candidate:
+                breaker = candidate.breaker
+                era = breaker.begin() if breaker is not None else 0
+                verdict: bool | None = None
+                try:
+                    hold = self._account.hold(way, answer)
+                    async with hold:
+                        outcome = await self._upstream.relay(candidate.endpoint, request, answer, _limits(way, lane))
+                        hold.settle(outcome)
+                    cause = self._find_cause(call, provider, outcome, answer)
+                    verdict = self._judge(candidate, outcome, cause)
+                finally:
+                    if breaker is not None:
+                        breaker.end(era, verdict, self._now())
+        if cause is not None:
+            lane.disown()
+        return Attempt(way, outcome, answer, cause)
 
-    def _explain(self, attempt: Attempt) -> TurnoutError:
-        """
-        The caller's error for an attempt that failed.
+    def _find_cause(self, call: Call, provider: Provider, outcome: Outcome, answer: Answer) -> Cause | None:
+        """None for a whole answer; else why it isn't."""
+        if answer.is_complete or (outcome.failure is not None and answer.try_finish()):
+            return None
+        cause = provider.find_cause(outcome, answer)
+        if cause is Cause.TIMEOUT and self._now() >= call.constraints.deadline_at:
+            return Cause.DEADLINE
+        return cause
 
-        It's made where it's raised and kept nowhere: an error that a frame of its own traceback holds is a cycle, and holds the whole request.
-        """
-        target = attempt.way.plan.candidate.target
-        return self._providers[target.provider].explain(attempt.outcome, target)
-
-    def _judge(self, candidate: Candidate, outcome: Outcome) -> None:
-        """Let the Fleet know how the endpoint did; refusals of a request say nothing against the endpoint."""
+    def _judge(self, candidate: Candidate, outcome: Outcome, cause: Cause | None) -> bool | None:
+        """Let the Fleet know how the endpoint did; the verdict is the breaker's: refusals of a request say nothing against a target."""
         load = next((value for name, value in outcome.headers if name == LOAD_HEADER), None)
         if load is not None:
             candidate.load = Load.try_parse(load) or candidate.load
-        if outcome.failure is None and outcome.status < 500:
+        self._tally.attempt(candidate.target.name, "ok" if cause is None else cause.value)
+        if cause is None:
             candidate.succeed()
-            return
+            return True
         _log.warning(
             "attempt failed",
             extra={
                 "target": candidate.target.name,
                 "endpoint": candidate.endpoint.id,
+                "cause": cause.value,
                 "status": outcome.status,
                 "detail": outcome.detail,
             },
         )
-        if outcome.failure in _NOBODY_THERE:
-            candidate.refuse_connection(self._now())
-        elif outcome.failure is not Failure.STALE:
-            candidate.fail(self._now())
+        self._set_aside(candidate, outcome, cause)
+        is_fault = RULES[cause].is_fault
+        return None if is_fault is None or outcome.failure is Failure.STALE else not is_fault
+
+    def _set_aside(self, candidate: Candidate, outcome: Outcome, cause: Cause) -> None:
+        """What a failure means for the endpoint."""
+        now = self._now()
+        asked_s = retry_after_s(outcome)
+        if cause is Cause.RATE_LIMITED or (cause is Cause.OVERLOADED and asked_s is not None):
+            candidate.rest(now + (REST_S if asked_s is None else asked_s))
+        elif cause is Cause.CREDENTIALS:
+            candidate.take_out(now)
+        elif outcome.failure in _NOBODY_THERE:
+            candidate.refuse_connection(now)
+        elif RULES[cause].is_fault and outcome.failure is not Failure.STALE:
+            candidate.fail(now)
+        elif RULES[cause].is_fault is False:
+            candidate.succeed()
+
+    def _give_up(self, last: Attempt, reply: Reply) -> Attempt:
+        """Tell the client why there's no answer, or no more of it."""
+        target = last.way.plan.candidate.target
+        # The error is made where it's raised and kept nowhere: one that a frame of its own traceback holds is a cycle, and holds the whole request.
+        if not reply.has_content:
+            raise self._providers[target.provider].explain(last.outcome, target)
+        reply.break_off(self._providers[target.provider].explain(last.outcome, target))
+        return last
+
+    def _budget(self, call: Call) -> RetryBudget:
+        name = call.route.name
+        budget = self._budgets.get(name)
+        if budget is None:
+            budget = self._budgets[name] = RetryBudget()
+        budget.note_request(call.arrival.started_at)
+        return budget
 
 
-def _limits(call: Call) -> Limits:
-    timeouts = call.route.timeouts
-    return Limits(
-        timeouts.connect_s,
-        timeouts.first_token_s if call.request.is_stream else timeouts.total_s,
-        timeouts.gap_s,
-        call.constraints.deadline_at,
-    )
+def _limits(way: Way, lane: Lane) -> Limits:
+    """What is left for this attempt. A stream's total is the request's: a healthy one isn't cut for being long."""
+    call = way.call
+    timeouts, asked = call.route.timeouts, call.constraints
+    if call.request.is_stream:
+        first_s = min(asked.first_token_s or timeouts.first_token_s, timeouts.attempt_s)
+        return Limits(
+            timeouts.connect_s, first_s, asked.gap_s or timeouts.gap_s, asked.deadline_at, has_token=lane.has_token
+        )
+    attempt_s = min(asked.first_token_s or timeouts.attempt_s, timeouts.attempt_s)
+    return Limits(timeouts.connect_s, attempt_s, attempt_s, min(asked.deadline_at, way.sent_at + attempt_s))

@@ -39,4 +39,4 @@ class TwoChoicesPicker:
 
 def power_of_two(rng: random.Random) -> Strategy:
     """The strategy by this name."""
-    return Strategy("power_of_two", (ResidencyFilter(),), InFlightScorer(), TwoChoicesPicker(rng))
+    return Strategy("power_of_two", (ResidencyFilter(),), InFlightScorer(), TwoChoicesPicker(rng), rng.random)

@@ -28,11 +28,16 @@ async def unary() -> None:
 
 
 async def whole_stream() -> None:
-    await Rig(FakeUpstream(streams(TEXT, FINISH)), catalogue(REMOTE)).post(STREAM)
+    await finish_stream(Rig(FakeUpstream(streams(TEXT, FINISH)), catalogue(REMOTE)))
 
 
 async def broken_stream() -> None:
-    await Rig(FakeUpstream(streams(TEXT, failure=Failure.RESET)), catalogue(REMOTE)).post(STREAM)
+    await finish_stream(Rig(FakeUpstream(streams(TEXT, failure=Failure.RESET)), catalogue(REMOTE)))
+
+
+async def finish_stream(rig: Rig) -> None:
+    await rig.post(STREAM)
+    rig.clock.advance(1.0)  # the heartbeats' last tick, which the clock holds
 
 
 async def refused_upstream() -> None:

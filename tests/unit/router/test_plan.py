@@ -25,9 +25,16 @@ def fleet(*ids: str) -> Fleet:
 
 
 def choose(
-    made: Fleet, now: float = 0.0, tried: tuple[Candidate, ...] = (), constraints: Constraints = ANYWHERE
+    made: Fleet,
+    now: float = 0.0,
+    tried: tuple[Candidate, ...] = (),
+    constraints: Constraints = ANYWHERE,
+    *,
+    even_ejected: bool = False,
 ) -> Candidate:
-    return power_of_two(random.Random(3)).plan(made.candidates("m"), constraints, FEATURES, tried, now).candidate
+    strategy = power_of_two(random.Random(3))
+    plan = strategy.plan(made.candidates("m"), constraints, FEATURES, tried, now, even_ejected=even_ejected)
+    return plan.candidate
 
 
 def test_what_is_known_of_an_endpoint_survives_a_new_config_and_a_new_list() -> None:
@@ -96,7 +103,10 @@ def test_an_endpoint_where_nobody_listens_is_ejected_at_once() -> None:
 def test_when_all_are_ejected_one_is_tried_all_the_same() -> None:
     made = fleet("a")
     made.candidates("m")[0].refuse_connection(now=10.0)
-    assert choose(made, now=10.1).endpoint.id == "a"
+    with pytest.raises(NoTarget) as refusal:
+        choose(made, now=10.1)
+    assert refusal.value.retry_after_s == pytest.approx(0.9)
+    assert choose(made, now=10.1, even_ejected=True).endpoint.id == "a"
 
 
 def test_nobody_left_is_an_error_with_reason_codes() -> None:

@@ -1,0 +1,264 @@
+"""Where one request has been, and where it goes next: the rules applied to what the fleet has to offer right now."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from turnout.models.cause import Cause
+from turnout.models.errors import NoTarget
+from turnout.router.call import Call
+from turnout.router.catalogue import ModelRoute
+from turnout.router.execute.retry_budget import RetryBudget
+from turnout.router.execute.rules import RULES, fallbacks_for
+from turnout.router.plan.breaker import CLOSED
+from turnout.router.plan.fleet import Candidate, Fleet
+from turnout.router.plan.strategy import RoutePlan, Strategy
+
+NOTHING_LEFT = "nothing_left"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """
+    Where an attempt goes.
+
+    Attributes:
+        plan: the endpoint, and why that one.
+        route: the model that answers: the one asked for, or a fallback.
+        fallbacks: how many models were fallen back from.
+    """
+
+    plan: RoutePlan
+    route: ModelRoute
+    fallbacks: int
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Seconds to wait before the next place is looked for."""
+
+    seconds: float
+
+
+class Course:
+    """
+    Owns what one request has tried; one per request, and without I/O: `next` says what to do, `note` hears how it went.
+
+    The order after a failure: another place for the same model; the same place after a pause; another model; a place that was set aside for having
+    failed others. A rate limit with a fallback of its own goes there before it waits. The first move to another place is free where that place's
+    breaker is closed, and so is one after nothing was sent; every other further attempt is paid from the retry budget.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_call",
+        "_catalogue",
+        "_cause",
+        "_draw",
+        "_fallbacks",
+        "_fleet",
+        "_has_moved",
+        "_origin",
+        "_paused",
+        "_repeats",
+        "_route",
+        "_silent",
+        "_strategy",
+        "_tried",
+        "_visited",
+        "attempts",
+    )
+
+    def __init__(
+        self, call: Call, fleet: Fleet, strategy: Strategy, budget: RetryBudget, draw: Callable[[], float]
+    ) -> None:
+        self._call = call
+        self._fleet = fleet
+        self._catalogue = fleet.catalogue
+        self._strategy = strategy
+        self._budget = budget
+        self._draw = draw
+        self._route = call.route
+        self._visited = {call.route.name}
+        self._tried: list[Candidate] = []
+        self._silent: list[Candidate] = []
+        self._cause: Cause | None = None
+        self._origin: str | None = None
+        self._repeats = 0
+        self._paused = False
+        self._has_moved = False
+        self._fallbacks = 0
+        self.attempts = 0
+
+    def __repr__(self) -> str:
+        return f"<Course {self._route.name} attempts={self.attempts} cause={self._cause}>"
+
+    @property
+    def model(self) -> str:
+        """The public name asked for."""
+        return self._call.route.name
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why the last attempt failed, or None before the first."""
+        return self._cause
+
+    def note(self, candidate: Candidate, cause: Cause) -> None:
+        """Hear that an attempt failed there."""
+        self.attempts += 1
+        self._cause = cause
+        if self._origin is None:
+            self._origin = candidate.target.name
+        self._tried.append(candidate)
+        if RULES[cause].is_silent:
+            self._silent.append(candidate)
+
+    def skip(self, candidate: Candidate) -> None:
+        """Hear that a place can't go on with what the client has of an answer; nothing was sent there."""
+        self._tried.append(candidate)
+
+    def is_origin(self, target: str) -> bool:
+        """Whether it was this target whose answer the client has part of."""
+        return target == self._origin
+
+    def next(self, now: float) -> Place | Pause:
+        """
+        The next thing to do at `now` (loop time).
+
+        Raises:
+            NoTarget: nothing is left to try; its `retry_after_s` says when something may be.
+        """
+        if self._cause is None or self._paused:
+            self._paused = False
+            return self._begin(now)
+        if self.attempts >= self._call.route.retries.max_attempts or now >= self._call.constraints.deadline_at:
+            raise NoTarget(NOTHING_LEFT)
+        return self._go_on(self._cause, now)
+
+    def _begin(self, now: float) -> Place | Pause:
+        """Any place of the current model; before the first attempt, and after a pause."""
+        try:
+            return self._place(self._plan(self._route, self._silent, now))
+        except NoTarget as nothing:
+            found = (
+                self._try_fall_back(self._cause, now)
+                or self._try_last_resort(self._silent, now)
+                or self._try_wait_for_rest(now)
+            )
+            if found is None:
+                raise nothing from None
+            return found
+
+    def _go_on(self, cause: Cause, now: float) -> Place | Pause:
+        """After a failure."""
+        rule = RULES[cause]
+        found: Place | Pause | None = None
+        if rule.rotates:
+            found = self._try_rotate(cause, now)
+        if found is None and cause is Cause.RATE_LIMITED and self._call.route.fallbacks.rate_limit:
+            found = self._try_fall_back(cause, now)
+        if found is None and rule.repeats:
+            found = self._try_repeat(now)
+        if found is None and rule.falls_back:
+            found = self._try_fall_back(cause, now)
+        if found is None and rule.rotates:
+            found = self._try_last_resort(self._tried, now)
+        if found is None:
+            raise NoTarget(NOTHING_LEFT)
+        return found
+
+    def _try_rotate(self, cause: Cause, now: float) -> Place | None:
+        try:
+            plan = self._plan(self._route, self._tried, now)
+        except NoTarget:
+            return None
+        return self._place(plan) if self._may_move(plan, cause, now) else None
+
+    def _try_repeat(self, now: float) -> Pause | None:
+        """The same places once more, after a pause with full jitter or as long as the provider asked, whichever is longer."""
+        retries = self._call.route.retries
+        if self._repeats >= retries.same_target:
+            return None
+        most_s = min(retries.backoff_max_s, retries.backoff_first_s * 2.0**self._repeats)
+        wait_s = max(self._draw() * most_s, self._rest_s(now))
+        if not self._may_wait(wait_s, now) or not self._budget.try_spend(retries, now):
+            return None
+        self._repeats += 1
+        return self._pause(wait_s)
+
+    def _try_fall_back(self, cause: Cause | None, now: float) -> Place | None:
+        names = fallbacks_for(cause, self._call.route.fallbacks, self._call.request.fallbacks)
+        for name in names:
+            route = self._catalogue.models.get(name)
+            if name in self._visited or route is None or self._call.request.operation.label not in route.operations:
+                continue
+            try:
+                plan = self._plan(route, self._silent, now)
+            except NoTarget:
+                continue
+            if self.attempts and not self._may_move(plan, cause, now):
+                return None
+            self._enter(route)
+            reason = f"fallback_{cause.value if cause else 'unavailable'}"
+            return self._place(RoutePlan(plan.candidate, reason))
+        return None
+
+    def _try_last_resort(self, tried: Sequence[Candidate], now: float) -> Place | None:
+        """A place that was set aside for its failures: trying it is better than refusing."""
+        try:
+            plan = self._plan(self._route, tried, now, even_ejected=True)
+        except NoTarget:
+            return None
+        if self.attempts and not self._may_move(plan, self._cause, now):
+            return None
+        return self._place(plan)
+
+    def _try_wait_for_rest(self, now: float) -> Pause | None:
+        """All places are rate limited: wait for the first, if that's short."""
+        wait_s = self._rest_s(now)
+        if wait_s <= 0 or self._repeats >= self._call.route.retries.same_target or not self._may_wait(wait_s, now):
+            return None
+        self._repeats += 1
+        return self._pause(wait_s)
+
+    def _pause(self, seconds: float) -> Pause:
+        self._paused = True
+        self._tried.clear()
+        return Pause(seconds)
+
+    def _enter(self, route: ModelRoute) -> None:
+        self._route = route
+        self._visited.add(route.name)
+        self._tried.clear()
+        self._repeats = 0
+        self._fallbacks += 1
+
+    def _plan(
+        self, route: ModelRoute, tried: Sequence[Candidate], now: float, *, even_ejected: bool = False
+    ) -> RoutePlan:
+        call = self._call
+        candidates = self._fleet.candidates(route.name)
+        return self._strategy.plan(candidates, call.constraints, call.features, tried, now, even_ejected=even_ejected)
+
+    def _place(self, plan: RoutePlan) -> Place:
+        return Place(plan, self._route, self._fallbacks)
+
+    def _may_move(self, plan: RoutePlan, cause: Cause | None, now: float) -> bool:
+        """Whether another attempt elsewhere is free or can be paid."""
+        if cause is Cause.NEVER_SENT:
+            return True
+        breaker = plan.candidate.breaker
+        if not self._has_moved and (breaker is None or breaker.state(now) == CLOSED):
+            self._has_moved = True
+            return True
+        return self._budget.try_spend(self._call.route.retries, now)
+
+    def _rest_s(self, now: float) -> float:
+        """Seconds until the first of the model's places that only rests may be asked again; 0 if one may now, or none rests."""
+        resting = [
+            candidate.rest_until - now
+            for candidate in self._fleet.candidates(self._route.name)
+            if candidate not in self._silent and candidate.out_until <= now
+        ]
+        return max(0.0, min(resting, default=0.0))
+
+    def _may_wait(self, wait_s: float, now: float) -> bool:
+        return wait_s <= self._call.route.retries.max_wait_s and now + wait_s < self._call.constraints.deadline_at
