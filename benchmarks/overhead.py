@@ -7,27 +7,26 @@ Measures what the gateway adds to a request: CPU time, latency, memory, and what
 """
 
 import argparse
-import os
 import random
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from turnout.benchmarks.figures import Figure, Goal, Report, format_table
-from turnout.benchmarks.findings import Finding
+from turnout.benchmarks.figures import Goal, Report
 from turnout.benchmarks.gateways.cluster import GatewayFailed
 from turnout.benchmarks.load.children import ChildFailed
 from turnout.benchmarks.load.compiler import CompileError
 from turnout.benchmarks.load.upstream import MODEL
 from turnout.benchmarks.machine import describe_machine, describe_versions
 from turnout.benchmarks.reference.references import ReferenceFailed
+from turnout.benchmarks.reporting import judge, print_report, read_key, redact_keys, say
 from turnout.benchmarks.scenarios.assembly import Options, assemble
-from turnout.benchmarks.scenarios.schedule import STEPS, plan_steps, run_steps
+from turnout.benchmarks.scenarios.schedule import STEPS, plan_steps
+from turnout.benchmarks.steps import run_steps
 
 GOALS = (
     Goal("cpu_us_per_request", "us", at_most=100, is_quick=True),
@@ -78,7 +77,7 @@ def run(arguments: list[str] | None) -> int:
         facts = {
             "machine": describe_machine(),
             "versions": describe_versions() | assembly.versions,
-            "client": assembly.setup.client.description,
+            "load_client": assembly.setup.client.description,
             "upstream": assembly.setup.upstream.description,
             "references": [reference.name for reference in assembly.setup.references],
         }
@@ -148,38 +147,6 @@ def add_comparison_arguments(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--engine-url", metavar="URL", help="a vLLM server that runs already; --engine is its model")
 
 
-def read_key(reference: str | None) -> str | None:
-    """The key that `env:NAME` stands for, or the text itself."""
-    if reference is not None and reference.startswith("env:"):
-        name = reference.removeprefix("env:")
-        if name not in os.environ:
-            raise SystemExit(f"the environment has no {name}")
-        return os.environ[name]
-    return reference
-
-
-def judge(goals: Sequence[Goal], findings: Sequence[Finding], missing: Mapping[str, str]) -> list[Figure]:
-    """A figure for each goal: what was found for it, or why nothing was."""
-    found = {finding.name: finding for finding in findings}
-    figures = []
-    for goal in goals:
-        finding = found.get(goal.name) or Finding(goal.name, None, missing.get(goal.name, "not measured"))
-        figures.append(Figure(goal, finding.value, finding.remark))
-    return figures
-
-
-def print_report(report: Report, took_s: float) -> None:
-    """The head, the table, and one `figure` line each."""
-    facts = report.facts
-    for name, values in (("machine", facts["machine"]), ("versions", facts["versions"])):
-        print(f"{name}: {', '.join(f'{key} {value}' for key, value in values.items())}")
-    print(f"command: overhead {' '.join(report.command)}")
-    print(f"seed: {report.seed}; load client: {facts['client']}; upstream: {facts['upstream']}; took {took_s:.0f} s\n")
-    print(format_table(report.figures), end="\n\n")
-    for figure in report.figures:
-        print(figure.line)
-
-
 def draw(report: Report, file: Path) -> None:
     """The plot, where matplotlib is installed; a sentence about it where it isn't."""
     try:
@@ -188,25 +155,6 @@ def draw(report: Report, file: Path) -> None:
         say("no plot: matplotlib isn't installed (pip install 'turnout[bench]')")
         return
     draw_overhead(report, file)
-
-
-def say(text: str) -> None:
-    """Progress goes to stderr, so that stdout is the report."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def redact_keys(words: Sequence[str]) -> list[str]:
-    """The command line as it may stand in a report: keys given as themselves are left out."""
-    shown: list[str] = []
-    for word in words:
-        name, is_assigned, value = word.partition("=")
-        if is_assigned and name.endswith("-key") and not value.startswith("env:"):
-            shown.append(f"{name}=***")
-        elif shown and shown[-1].startswith("--") and shown[-1].endswith("-key") and not word.startswith("env:"):
-            shown.append("***")
-        else:
-            shown.append(word)
-    return shown
 
 
 if __name__ == "__main__":

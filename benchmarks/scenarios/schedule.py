@@ -1,39 +1,17 @@
-"""Which scenarios a run consists of, and what happens when one of them fails."""
+"""Which scenarios a run of `overhead` consists of."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
-from turnout.benchmarks.findings import Finding, Findings
-from turnout.benchmarks.gateways.cluster import GatewayFailed
-from turnout.benchmarks.load.client import LoadFailed
-from turnout.benchmarks.rounds import BadAnswers
 from turnout.benchmarks.scenarios.assembly import Assembly, Options
 from turnout.benchmarks.scenarios.cost import measure_large_body_cost, measure_request_cost, measure_tls_cost
 from turnout.benchmarks.scenarios.disruption import measure_disruption
 from turnout.benchmarks.scenarios.engine import measure_engine_ttft
 from turnout.benchmarks.scenarios.footprint import measure_idle, measure_memory
 from turnout.benchmarks.scenarios.latency import measure_added_latency, measure_added_ttft, measure_open_loop
-from turnout.benchmarks.scenarios.setup import NotMeasurable, Setup
+from turnout.benchmarks.scenarios.setup import Setup
 from turnout.benchmarks.scenarios.tokens import measure_token_cost
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """
-    One scenario of a run.
-
-    Attributes:
-        name: for `--only` and the progress.
-        figures: that it finds, for when it fails.
-        run: does it.
-    """
-
-    name: str
-    figures: tuple[str, ...]
-    run: Callable[[Setup], Findings]
-
+from turnout.benchmarks.steps import Step
 
 QUICK_STEPS = ("idle", "cost", "latency", "ttft", "tokens", "memory")
 STEPS = (
@@ -52,14 +30,14 @@ STEPS = (
 """Every scenario, in its order: memory is read after the load, updates and kills come last."""
 
 
-def plan_steps(assembly: Assembly, options: Options) -> list[Step]:
+def plan_steps(assembly: Assembly, options: Options) -> list[Step[Setup]]:
     """The scenarios of this run, less those that `--only` leaves out and those that `assembly.missing` explains."""
     steps = {step.name: step for step in _describe_steps(assembly, options)}
     wanted = options.only or (QUICK_STEPS if options.is_quick else STEPS)
     return [steps[name] for name in STEPS if name in wanted and name in steps]
 
 
-def _describe_steps(assembly: Assembly, options: Options) -> Iterator[Step]:
+def _describe_steps(assembly: Assembly, options: Options) -> Iterator[Step[Setup]]:
     ratios = tuple(f"cpu_per_request_vs_{reference.name}" for reference in assembly.setup.references)
     open_loop = partial(measure_open_loop, rate=options.rate)
     yield Step("idle", ("idle_gateway_cores", "idle_cluster_cores", "idle_cluster_pss_mb"), measure_idle)
@@ -75,31 +53,3 @@ def _describe_steps(assembly: Assembly, options: Options) -> Iterator[Step]:
         yield Step("tls", ("cpu_us_per_request_tls",), partial(measure_tls_cost, tls_model=assembly.tls_model))
     if assembly.engine is not None:
         yield Step("engine", ("added_ttft_p50_ms_real_vllm",), partial(measure_engine_ttft, engine=assembly.engine))
-
-
-def run_steps(
-    steps: Sequence[Step], setup: Setup, say: Callable[[str], None]
-) -> tuple[list[Finding], dict[str, Any], list[str]]:
-    """
-    Runs the scenarios one after the other; one that fails leaves its figures without value and doesn't stop the rest.
-
-    Returns:
-        What was found, the raw samples by scenario, and the names of those that failed (not those that couldn't be measured here).
-    """
-    values: list[Finding] = []
-    samples: dict[str, Any] = {}
-    failed: list[str] = []
-    for number, step in enumerate(steps, 1):
-        say(f"[{number}/{len(steps)}] {step.name}")
-        try:
-            findings = step.run(setup)
-        except NotMeasurable as why:
-            values += [Finding(name, None, str(why)) for name in step.figures]
-        except (BadAnswers, LoadFailed, GatewayFailed) as error:
-            say(f"  failed: {error}")
-            failed.append(step.name)
-            values += [Finding(name, None, f"failed: {str(error).splitlines()[0]}") for name in step.figures]
-        else:
-            values += findings.values
-            samples |= findings.samples
-    return values, samples, failed

@@ -12,10 +12,11 @@ from turnout.benchmarks.findings import Finding, Findings
 from turnout.benchmarks.gateways.remote import remote_subject
 from turnout.benchmarks.load.client import LoadClient
 from turnout.benchmarks.load.upstream import Pace
-from turnout.benchmarks.overhead import GOALS, judge, main, parse_arguments, redact_keys
+from turnout.benchmarks.overhead import GOALS, main, parse_arguments
+from turnout.benchmarks.reporting import judge, redact_keys
 from turnout.benchmarks.rounds import BadAnswers, Subject
-from turnout.benchmarks.scenarios.schedule import Step, run_steps
 from turnout.benchmarks.scenarios.setup import QUICK, NotMeasurable, Setup
+from turnout.benchmarks.steps import Step, run_steps
 
 QUICK_ROWS = [
     "cpu_us_per_request", "cpu_per_request_vs_ref_proto", "added_p50_ms_c1", "added_ttft_p50_ms_c1", "cpu_us_per_token", "router_pss_mb",
