@@ -14,7 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from turnout.benchmarks.gateways.cluster_file import KEYS_VARIABLE, UPSTREAM_KEY_VARIABLE, ClusterConfig, RemoteModel
+from turnout.benchmarks.gateways.cluster_file import (
+    KEYS_VARIABLE,
+    UPSTREAM_KEY_VARIABLE,
+    ClusterConfig,
+    PoolModel,
+    RemoteModel,
+)
 from turnout.benchmarks.ports import free_port
 from turnout.benchmarks.processes import Process, end_processes, find_descendants
 from turnout.benchmarks.rounds import Subject
@@ -119,7 +125,10 @@ class Gateway:
 
 @contextmanager
 def start_gateway(
-    models: Sequence[RemoteModel], replicas: int = 1, upstream_key: str = "sk-upstream"
+    models: Sequence[RemoteModel],
+    replicas: int = 1,
+    upstream_key: str = "sk-upstream",
+    pools: Sequence[PoolModel] = (),
 ) -> Iterator[Gateway]:
     """
     Turnout in front of these models, on a Ray cluster of its own with free ports; everything is ended with the block.
@@ -128,7 +137,7 @@ def start_gateway(
         GatewayFailed: its route doesn't answer within 90 s.
     """
     folder = Path(tempfile.mkdtemp(prefix="tb-", dir="/tmp"))
-    config = ClusterConfig(models, free_port(), free_port(), folder / "state", replicas)
+    config = ClusterConfig(models, free_port(), free_port(), folder / "state", replicas, pools=pools)
     file = folder / "cluster.yaml"
     file.write_text(config.to_yaml())
     keys = {KEYS_VARIABLE: KEY, UPSTREAM_KEY_VARIABLE: upstream_key}

@@ -1,7 +1,7 @@
 """Writes the cluster file of the gateway that is measured: router, control, and remote models whose upstreams are mocks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,52 @@ class RemoteModel:
         base_url: of the upstream, with `/v1`.
         upstream_model: what the upstream calls it.
         ca_file: for an https upstream whose certificate is our own.
+        provider: what the upstream is called; models of one name share it. The model's own name unless given.
+        settings: more of the model, as the cluster file has it: timeouts, fallbacks.
+        target: more of its target: the breaker.
     """
 
     name: str
     base_url: str
     upstream_model: str
     ca_file: Path | None = None
+    provider: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def provider_name(self) -> str:
+        """What the cluster file calls the upstream."""
+        return self.provider or self.name
+
+    def to_entry(self) -> dict[str, Any]:
+        """Its entry among the cluster file's models."""
+        target = {"name": self.name, "provider": self.provider_name, "model": self.upstream_model, **self.target}
+        return {"name": self.name, "targets": [target], **self.settings}
+
+
+@dataclass(frozen=True, slots=True)
+class PoolModel:
+    """
+    A public model name served by replicas inside the cluster.
+
+    Attributes:
+        name: what clients ask for.
+        pool: the application's name, too.
+        application: its import path.
+        args: of the application.
+        settings: more of the model.
+    """
+
+    name: str
+    pool: str
+    application: str
+    args: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_entry(self) -> dict[str, Any]:
+        """Its entry among the cluster file's models."""
+        return {"name": self.name, "targets": [{"name": f"{self.name}-local", "pool": self.pool}], **self.settings}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +81,7 @@ class ClusterConfig:
         state_dir: Control's.
         replicas: of the router.
         drain_s: of the router; a new value is a new version, which Serve rolls out.
+        pools: models served inside the cluster; those of one pool share its application.
     """
 
     models: Sequence[RemoteModel]
@@ -49,6 +90,7 @@ class ClusterConfig:
     state_dir: Path
     replicas: int = 1
     drain_s: float = 60.0
+    pools: Sequence[PoolModel] = ()
 
     def to_yaml(self) -> str:
         """The cluster file's text."""
@@ -63,6 +105,7 @@ class ClusterConfig:
         document = {
             "proxy_location": "Disabled",
             "applications": [
+                *_pool_applications(self.pools),
                 _application("control", control),
                 {
                     **_application("router", router),
@@ -75,19 +118,19 @@ class ClusterConfig:
     def _user_config(self) -> dict[str, Any]:
         return {
             "auth": {"keys": f"env:{KEYS_VARIABLE}"},
-            "providers": {model.name: _provider(model) for model in self.models},
-            "models": [
-                {
-                    "name": model.name,
-                    "targets": [{"name": model.name, "provider": model.name, "model": model.upstream_model}],
-                }
-                for model in self.models
-            ],
+            "providers": {model.provider_name: _provider(model) for model in self.models},
+            "models": [model.to_entry() for model in (*self.models, *self.pools)],
         }
 
 
-def _application(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name, "route_prefix": None, "import_path": f"turnout.serve.apps:{name}", "args": dict(arguments)}
+def _application(name: str, arguments: Mapping[str, Any], import_path: str = "") -> dict[str, Any]:
+    path = import_path or f"turnout.serve.apps:{name}"
+    return {"name": name, "route_prefix": None, "import_path": path, "args": dict(arguments)}
+
+
+def _pool_applications(pools: Sequence[PoolModel]) -> list[dict[str, Any]]:
+    by_name = {model.pool: model for model in pools}
+    return [_application(name, model.args, model.application) for name, model in by_name.items()]
 
 
 def _provider(model: RemoteModel) -> dict[str, Any]:

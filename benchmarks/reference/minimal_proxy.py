@@ -4,12 +4,14 @@ A yardstick, `ref_proto`: about the least that a gateway in Python can do for a 
 It checks the key, looks up the model, counts the tokens of unary answers, and hands on the bytes of both sides as they come. It has no limits,
 timeouts, retries, ids or metrics, and trusts both sides: it isn't a product, and nothing but this machine may reach it.
 
-    python -m turnout.benchmarks.reference.minimal_proxy UPSTREAM_PORT      prints "listening PORT"
+    python -m turnout.benchmarks.reference.minimal_proxy UPSTREAM_PORT [MODEL…]      prints "listening PORT"
 """
 
 import asyncio
 import collections
+import contextlib
 import sys
+from collections.abc import Sequence
 from typing import cast
 
 import httptools
@@ -48,11 +50,11 @@ answer_decoder = msgspec.json.Decoder(Answer)
 class Proxy:
     """The configured world and the idle upstream connections; one for the process."""
 
-    def __init__(self, upstream_port: int) -> None:
+    def __init__(self, upstream_port: int, models: Sequence[str]) -> None:
         self.upstream_port = upstream_port
         self.tenants = {f"Bearer {KEY}".encode(): "tenant"}
         head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{upstream_port}\r\nContent-Type: application/json\r\nContent-Length: "
-        self.heads = {MODEL: head.encode()}
+        self.heads = dict.fromkeys(models, head.encode())
         self.tokens: collections.Counter[str] = collections.Counter()
         self.idle: list[UpstreamConnection] = []
         self.opening: set[asyncio.Task[None]] = set()
@@ -64,6 +66,10 @@ class Proxy:
         task = asyncio.get_running_loop().create_task(self.open(client, request))
         self.opening.add(task)
         task.add_done_callback(self.opening.discard)
+
+    def count(self, tenant: str, body: bytes) -> None:
+        with contextlib.suppress(msgspec.DecodeError):  # an error, or a broken answer
+            self.tokens[tenant] += answer_decoder.decode(body).usage.total_tokens
 
     async def open(self, client: "ClientConnection", request: bytes) -> None:
         loop = asyncio.get_running_loop()
@@ -95,7 +101,7 @@ class UpstreamConnection(asyncio.Protocol):
         client.transport.write(data)
         if self.is_complete:
             if not client.is_stream:
-                self.proxy.tokens[client.tenant] += answer_decoder.decode(self.body).usage.total_tokens
+                self.proxy.count(client.tenant, self.body)
             self.client = client.upstream = None
             self.proxy.idle.append(self)
 
@@ -161,9 +167,9 @@ class ClientConnection(asyncio.Protocol):
             self.upstream.transport.close()
 
 
-async def serve(upstream_port: int) -> None:
+async def serve(upstream_port: int, models: Sequence[str]) -> None:
     """Listens on a free port of 127.0.0.1 until the process is ended."""
-    proxy = Proxy(upstream_port)
+    proxy = Proxy(upstream_port, models)
     server = await asyncio.get_running_loop().create_server(
         lambda: ClientConnection(proxy), "127.0.0.1", 0, backlog=4096
     )
@@ -172,4 +178,4 @@ async def serve(upstream_port: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1]), sys.argv[2:] or [MODEL]))

@@ -27,10 +27,11 @@ class ReferenceFailed(Exception):
 
 
 @contextmanager
-def start_minimal_proxy(upstream_url: str, model: str) -> Iterator[Subject]:
-    """`ref_proto`, the yardstick of our own."""
+def start_minimal_proxy(upstream_url: str, model: str, *more_models: str) -> Iterator[Subject]:
+    """`ref_proto`, the yardstick of our own; it hands requests for these models on as they are."""
     port = urlsplit(upstream_url).port
-    with start_child(python_module("turnout.benchmarks.reference.minimal_proxy", str(port))) as child:
+    module = "turnout.benchmarks.reference.minimal_proxy"
+    with start_child(python_module(module, str(port), model, *more_models)) as child:
         yield Subject(
             "ref_proto", f"http://127.0.0.1:{child.port}/v1", model, MINIMAL_KEY, lambda: {"proxy": [child.pid]}
         )
