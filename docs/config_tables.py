@@ -22,6 +22,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("An application", cluster.Application),
     ("scaling and placement", arguments.ScaledArgs),
     ("args of an engine", arguments.EngineArgs),
+    ("args of a scripted engine", arguments.ScriptedEngineArgs),
     ("args of an embedder", arguments.EmbedderArgs),
     ("args of control", arguments.ControlArgs),
     ("args of the router", arguments.RouterArgs),

@@ -1,10 +1,17 @@
-"""The five builders that a cluster file's `import_path` names. Each refuses to build where Ray Serve would put its own ingress in the path."""
+"""The builders that a cluster file's `import_path` names. Each refuses to build where Ray Serve would put its own ingress in the path."""
 
 import os
 
 from ray import serve
 
-from turnout.serve.config.arguments import ControlArgs, EmbedderArgs, EngineArgs, ProviderArgs, RouterArgs
+from turnout.serve.config.arguments import (
+    ControlArgs,
+    EmbedderArgs,
+    EngineArgs,
+    ProviderArgs,
+    RouterArgs,
+    ScriptedEngineArgs,
+)
 from turnout.serve.config.environment import check_environment
 from turnout.serve.config.secret import ConfigError
 
@@ -17,6 +24,14 @@ def engine(args: EngineArgs) -> serve.Application:
     from turnout.serve.engine import engine_app  # noqa: PLC0415
 
     return engine_app(args)
+
+
+def scripted_engine(args: ScriptedEngineArgs) -> serve.Application:
+    """A pool of replicas that answer by a script, for trials without a model."""
+    _refuse_ingress()
+    from turnout.serve.scripted import scripted_engine_app  # noqa: PLC0415
+
+    return scripted_engine_app(args)
 
 
 def embedder(args: EmbedderArgs) -> serve.Application:

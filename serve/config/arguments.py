@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
 from turnout.serve.config.fields import AppName, ModelName, Port, Seconds, SecretRef, Settings, Variables, expand_home
 from turnout.serve.config.remote import RemoteSettings
 from turnout.serve.edge.config import EdgeLimits, TlsFiles
+from turnout.serve.mock.script import MockScript, ModelScript
 
 FilePath = Annotated[Path, AfterValidator(expand_home)]
 Amount = Annotated[float, Field(ge=0)]
@@ -83,6 +84,29 @@ class EngineArgs(ScaledArgs):
     engine_kwargs: dict[str, Any] = {}
     env: Variables = {}
     host: str | None = None
+
+
+def _script_kind(script: object) -> str:
+    """The union's tag; problems are told without it."""
+    return "<file>" if isinstance(script, str | Path) else "<script>"
+
+
+class ScriptedEngineArgs(ScaledArgs):
+    """
+    A pool of replicas that answer by a script, for trials without a model.
+
+    Attributes:
+        script: as for `turnout mock`, or a file with one on every node that runs a replica; a model called `*` stands for any.
+        served_name: what the pool calls its model; the application's name unless said.
+        host: as for engines.
+    """
+
+    script: Annotated[
+        Annotated[MockScript, Tag("<script>")] | Annotated[FilePath, Tag("<file>")], Discriminator(_script_kind)
+    ] = MockScript(models={"*": ModelScript()})
+    served_name: ModelName | None = None
+    host: str | None = None
+    num_cpus: Amount = 0.1
 
 
 class EmbedderArgs(ScaledArgs):

@@ -4,13 +4,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from turnout.serve.config.arguments import ControlArgs, EmbedderArgs, EngineArgs, ProviderArgs, RouterArgs
+from turnout.serve.config.arguments import (
+    ControlArgs,
+    EmbedderArgs,
+    EngineArgs,
+    ProviderArgs,
+    RouterArgs,
+    ScriptedEngineArgs,
+)
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.fields import AppName, Port, Settings, Variables
 
 BUILDERS = "turnout.serve.apps"
-KINDS = ("engine", "embedder", "control", "router", "provider")
+KINDS = ("engine", "scripted_engine", "embedder", "control", "router", "provider")
 """Functions of `turnout.serve.apps` that `import_path` may name."""
+POOLS = ("engine", "scripted_engine", "embedder")
+"""Those that a target's `pool` may name."""
 
 
 class LoggingSettings(Settings):
@@ -90,7 +99,7 @@ class ControlOptions(Settings):
 
 
 class EngineOptions(DeploymentOptions):
-    """An engine pool's."""
+    """An engine pool's, scripted or not."""
 
     name: Literal["Engine"]
 
@@ -136,6 +145,14 @@ class EngineApplication(Application):
 
     import_path: Literal["turnout.serve.apps:engine"]
     args: EngineArgs
+    deployments: tuple[EngineOptions, ...] = ()
+
+
+class ScriptedEngineApplication(Application):
+    """A pool of replicas that answer by a script."""
+
+    import_path: Literal["turnout.serve.apps:scripted_engine"]
+    args: ScriptedEngineArgs = ScriptedEngineArgs()
     deployments: tuple[EngineOptions, ...] = ()
 
 
@@ -187,6 +204,7 @@ def _kind_of(application: object) -> str | None:
 
 AnyApplication = Annotated[
     Annotated[EngineApplication, Tag("<engine>")]
+    | Annotated[ScriptedEngineApplication, Tag("<scripted_engine>")]
     | Annotated[EmbedderApplication, Tag("<embedder>")]
     | Annotated[ControlApplication, Tag("<control>")]
     | Annotated[RouterApplication, Tag("<router>")]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from turnout.serve.config.cluster import BUILDERS, KINDS
+from turnout.serve.config.cluster import BUILDERS, KINDS, POOLS
 from turnout.serve.config.compile import is_loopback
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found, suggest
@@ -146,7 +146,7 @@ def _check_target(target: Part, model: Part, dynamic: Part, by_name: dict[str, _
         return
     app = by_name.get(pool.text)
     if app is None:
-        pools = [other.name for other in by_name.values() if other.kind in ("engine", "embedder")]
+        pools = [other.name for other in by_name.values() if other.kind in POOLS]
         yield pool.problem(f"there is no application {pool.text!r}", suggest(pool.text, pools))
     elif app.kind == "provider":
         hint = f"name it under providers with placement: deployment and app: {app.name}, and use provider here"
@@ -163,6 +163,13 @@ def _check_fit(target: Part, model: Part, app: _App) -> Found:
     if (asked.text or app.name) != served:
         place = asked if asked.text else target.at("pool")
         yield place.problem(f"application {app.name!r} calls its model {served!r}", f"write model: {served}")
+    scripted = app.part.at("args", "script", "models")
+    if (
+        app.kind == "scripted_engine"
+        and isinstance(scripted.content, dict)
+        and not {served, "*"} & scripted.content.keys()
+    ):
+        yield scripted.problem(f"the script has no model {served!r}", "write it, or '*' for any")
     operations = model.at("operations")
     if app.kind == "embedder" and operations.content != ["embeddings"]:
         yield operations.problem(f"application {app.name!r} only makes embeddings", "write operations: [embeddings]")
@@ -174,7 +181,7 @@ def _check_unused(apps: list[_App], dynamic: Part) -> Found:
         provider.at("app").text for provider in dynamic.at("providers").parts()
     }
     for app in apps:
-        if app.kind in ("engine", "embedder", "provider") and app.name not in used:
+        if app.kind in (*POOLS, "provider") and app.name not in used:
             yield app.part.problem(
                 f"no target uses application {app.name!r}, which will start all the same", "", "warning"
             )

@@ -11,8 +11,9 @@ from turnout.serve.config.keys import parse_keys
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found
 from turnout.serve.config.secret import THIS_MACHINE, ConfigError, Secrets, is_reference
+from turnout.serve.mock.script import load_script
 
-_FILES = frozenset({"cert", "key", "ca_file"})
+_FILES = frozenset({"cert", "key", "ca_file", "script"})
 
 
 def check_machine(root: Part, environ: Mapping[str, str]) -> Found:
@@ -22,6 +23,7 @@ def check_machine(root: Part, environ: Mapping[str, str]) -> Found:
         for part in _leaves(app):
             yield from _check_leaf(part, secrets)
         yield from _check_model(app)
+        yield from _check_script(app.at("args", "script"))
         keys = app.at("deployments", 0, "user_config", "auth", "keys")
         yield from _check_keys(keys, secrets)
         yield from _check_clear_text(app)
@@ -75,6 +77,14 @@ def _check_model(app: Part) -> Found:
         find(model.text)
     except (ModelNotOnDisk, RuntimeError) as error:  # the latter for the home of a user who isn't here
         yield model.problem(str(error), "each node that runs this application needs it on its own disk", "warning")
+
+
+def _check_script(script: Part) -> Found:
+    if script.text and _is_file(script.text):
+        try:
+            load_script(expand_home(script.text))
+        except (OSError, ValueError) as error:
+            yield script.problem(f"{script.text!r} is no script: {error}")
 
 
 def _check_clear_text(app: Part) -> Found:

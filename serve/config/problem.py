@@ -139,6 +139,7 @@ def _missing_hint(key: str) -> str:
 
 
 def _builder_hint(application: object) -> str:
-    builders = [f"turnout.serve.apps:{kind}" for kind in ("engine", "embedder", "control", "router", "provider")]
+    kinds = ("engine", "scripted_engine", "embedder", "control", "router", "provider")
+    builders = [f"turnout.serve.apps:{kind}" for kind in kinds]
     path = application.get("import_path") if isinstance(application, Mapping) else None
     return suggest(str(path), builders) if path else f"import_path is one of {', '.join(builders)}"

@@ -6,12 +6,20 @@ import pytest
 from pydantic import BaseModel
 
 from turnout.serve import apps
-from turnout.serve.config.arguments import ControlArgs, EmbedderArgs, EngineArgs, ProviderArgs, RouterArgs
+from turnout.serve.config.arguments import (
+    ControlArgs,
+    EmbedderArgs,
+    EngineArgs,
+    ProviderArgs,
+    RouterArgs,
+    ScriptedEngineArgs,
+)
 from turnout.serve.config.cluster import KINDS
 from turnout.serve.config.secret import ConfigError
 
 ARGS: dict[str, BaseModel] = {
     "engine": EngineArgs(model="."),
+    "scripted_engine": ScriptedEngineArgs(),
     "embedder": EmbedderArgs(model="."),
     "control": ControlArgs.model_validate({"state_dir": "~/state"}),
     "router": RouterArgs(),
@@ -27,7 +35,8 @@ def test_each_kind_has_a_builder_whose_arguments_serve_parses(kind: str) -> None
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_builder_makes_the_deployment_that_the_cluster_file_calls_by_name(kind: str) -> None:
-    assert getattr(apps, kind)(ARGS[kind])._bound_deployment.name == kind.capitalize()
+    names = {"scripted_engine": "Engine"}  # routers find it as they find engines
+    assert getattr(apps, kind)(ARGS[kind])._bound_deployment.name == names.get(kind, kind.capitalize())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -278,3 +278,37 @@ def test_a_file_with_errors_is_not_loaded_and_the_first_is_told(tmp_path: Path) 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     (problem,) = check_file(tmp_path / "none.yaml", {})
     assert "can't be read" in problem.message
+
+
+SCRIPTED = GOOD.replace(
+    "turnout.serve.apps:engine\n    args: {model: ., replicas: {min: 1, max: 2}}",
+    "turnout.serve.apps:scripted_engine\n    args: {script: {models: {'*': {}}}, replicas: {min: 1, max: 2}}",
+)
+
+
+def test_a_scripted_pool_is_a_pool() -> None:
+    assert "scripted_engine" in SCRIPTED
+    assert check(SCRIPTED) == []
+    assert check(SCRIPTED.replace("script: {models: {'*': {}}}, ", "")) == []
+
+
+def test_a_wrong_key_in_a_script_is_told_with_its_place_and_the_key_that_was_meant() -> None:
+    problem = only(SCRIPTED.replace("'*': {}", "'*': {latencies: {}}"))
+    assert problem.path == "applications[0].args.script.models['*'].latencies"
+    assert problem.hint == "did you mean 'latency'?"
+
+
+def test_a_script_without_the_pools_model_is_told() -> None:
+    problem = only(SCRIPTED.replace("'*': {}", "other: {}"))
+    assert problem.path == "applications[0].args.script.models"
+    assert "'pool'" in problem.message
+
+
+def test_a_script_in_a_file_is_looked_at_where_it_is_on_this_machine(tmp_path: Path) -> None:
+    file = tmp_path / "script.yaml"
+    text = SCRIPTED.replace("{models: {'*': {}}}", str(file))
+    assert only(text).severity == "warning"
+    file.write_text("models: {'*': {latencies: {}}}")
+    assert "latencies" in only(text).message
+    file.write_text("models: {'*': {}}")
+    assert check(text) == []
