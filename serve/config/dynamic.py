@@ -121,7 +121,8 @@ class TargetSettings(Settings):
         input_cost_per_token, output_cost_per_token: in USD; unknown unless said, which isn't the same as 0.
         breaker: when it's given a rest; `null` for never.
         continues_by: how it takes over an answer that broke off elsewhere: `prefill`: it goes on from a last message of the assistant; `instruction`:
-            it's asked in words to go on; `never`. A pool needs neither: replicas pass tokens on.
+            it's asked in words to go on; `never`. Replicas of one pool pass tokens to each other in any case; a pool takes over from other targets
+            unless this is `never`.
     """
 
     name: AppName

@@ -39,7 +39,8 @@ def test_the_example_is_a_cluster_file_without_errors() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/config.md"]
+    "page",
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/config.md", "docs/resilience.md"],
 )
 def test_pages_name_only_commands_and_files_that_exist(page: str) -> None:
     text = (ROOT / page).read_text()
