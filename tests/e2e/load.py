@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +19,30 @@ class Tally:
 
     ok: int = 0
     lost: Counter[str] = field(default_factory=Counter)
+
+
+class Disturbed:
+    """Load that runs beside a disturbance; `tally` says how it went when the block has ended."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.tally = Tally()
+        self._url = url
+        self._key = key
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Disturbed":
+        self._thread.start()
+        time.sleep(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        time.sleep(1)
+        self._over.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        self.tally = asyncio.run(keep_asking(self._url, self._key, self._over.is_set))
 
 
 async def keep_asking(url: str, key: str, is_over: Callable[[], bool], unary: int = 16, streams: int = 8) -> Tally:

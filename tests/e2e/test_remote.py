@@ -1,12 +1,10 @@
 """A whole cluster with remote providers only: clients, admin, disturbance. `turnout mock` plays the provider."""
 
-import asyncio
 import json
 import os
 import re
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import KEY, Running
-from tests.e2e.load import keep_asking
+from tests.e2e.load import Disturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 HI: list[dict[str, str]] = [{"role": "user", "content": "hi"}]
@@ -170,34 +168,12 @@ def test_a_client_that_leaves_closes_the_upstream_within_100_ms(remote_cluster: 
         remote_cluster.mock("script", "PUT", models={"*": {}})
 
 
-class Disturbed:
-    """Load that runs beside a disturbance."""
-
-    def __init__(self, cluster: Running) -> None:
-        self._cluster = cluster
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Disturbed":
-        self._thread.start()
-        time.sleep(1)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        time.sleep(1)
-        self._over.set()
-        self._thread.join(60)
-
-    def _run(self) -> None:
-        self.tally = asyncio.run(keep_asking(self._cluster.url, KEY, self._over.is_set))
-
-
 def test_a_config_change_under_load_loses_nothing_and_a_bad_one_is_refused(remote_cluster: Running) -> None:
     document = yaml.safe_load(remote_cluster.file.read_text())
     models = document["applications"][-1]["deployments"][0]["user_config"]["models"]
     models.append({**models[0], "name": "added"})
     changed = remote_cluster.file.read_text()
-    with Disturbed(remote_cluster) as disturbed:
+    with Disturbed(remote_cluster.url, KEY) as disturbed:
         remote_cluster.file.write_text(yaml.safe_dump(document))
         applied = remote_cluster.turnout("apply", str(remote_cluster.file))
         assert applied.returncode == 0, applied.stdout + applied.stderr
@@ -222,7 +198,7 @@ def test_a_rolling_update_under_load_loses_nothing(remote_cluster: Running) -> N
     document = yaml.safe_load(remote_cluster.file.read_text())
     document["applications"][-1]["args"]["limits"] = {"idle_s": 70}  # static: new replicas
     remote_cluster.file.write_text(yaml.safe_dump(document))
-    with Disturbed(remote_cluster) as disturbed:
+    with Disturbed(remote_cluster.url, KEY) as disturbed:
         applied = remote_cluster.turnout("apply", str(remote_cluster.file), timeout_s=240)
         assert applied.returncode == 0, applied.stdout + applied.stderr
         wait_for(
@@ -235,7 +211,7 @@ def test_a_rolling_update_under_load_loses_nothing(remote_cluster: Running) -> N
 def test_kill_9_of_a_router_loses_only_what_was_in_flight_on_it(remote_cluster: Running) -> None:
     routers = remote_cluster.processes("ServeReplica:router")
     assert len(routers) == 2
-    with Disturbed(remote_cluster) as disturbed:
+    with Disturbed(remote_cluster.url, KEY) as disturbed:
         os.kill(routers[0].pid, signal.SIGKILL)
         wait_for(
             lambda: (
