@@ -67,8 +67,8 @@ class DrainRate:
             room: how many the line and its slots hold. Chance fills a small one sooner, so those who come back to it are set further apart.
             now: the time.
 
-        Source: virtual scheduling as in the generic cell rate algorithm (ITU-T I.371). LONGEST_S: the Python clients of OpenAI and Anthropic obey a
-        Retry-After of up to 60 s, and draw a pause of their own beyond.
+        Source: virtual scheduling as in the generic cell rate algorithm (ITU-T I.371). LONGEST_S: nothing is foretold further, and openai-python
+        (3.54) doesn't try again at all when told to wait for more than 120 s.
         """
         interval_s = self.interval_s(now)
         spacing_s = interval_s * (1 + 1 / math.sqrt(max(1, room)))
