@@ -13,6 +13,7 @@ from turnout.router.call import Way
 from turnout.router.ready import READY
 
 CLIENT_LEFT = "client_left"
+HEDGE_LOST = "hedge_lost"
 
 
 class LedgerSink(Protocol):
@@ -67,11 +68,15 @@ class Hold:
             outcome.status, outcome.failure.value if outcome.failure else "", outcome.first_byte_at, outcome.ended_at
         )
 
+    def lose(self) -> None:
+        """Write the row for an attempt that is cancelled because another was faster."""
+        self._write(0, HEDGE_LOST, None, self._account.now())
+
     def _write(self, status: int, failure: str, first_byte_at: float | None, ended_at: float) -> None:
         self._is_closed = True
         way, call, candidate = self._way, self._way.call, self._way.plan.candidate
         target = candidate.target
-        usage = self._usage()
+        usage = self._usage(was_cancelled=failure in (CLIENT_LEFT, HEDGE_LOST))
         self._account.sink.put_entry(
             LedgerEntry(
                 call.arrival.id,
@@ -96,10 +101,10 @@ class Hold:
             )
         )
 
-    def _usage(self) -> Usage | None:
-        """As the upstream counted; else, where tokens reached the client, an estimate: nothing is free because somebody hung up."""
+    def _usage(self, *, was_cancelled: bool) -> Usage | None:
+        """As the upstream counted; else, where it had worked, an estimate: nothing is free because somebody hung up."""
         answer = self._answer
-        if answer.usage is not None or not answer.events:
+        if answer.usage is not None or not (answer.events or was_cancelled):
             return answer.usage
         return Usage(self._way.call.features.prompt_tokens, answer.events, source=UsageSource.ESTIMATED)
 

@@ -1,6 +1,6 @@
 """The client's side of a request: one Reply, whatever attempts it takes to fill it."""
 
-from asyncio import Future
+from asyncio import Future, get_running_loop
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -26,24 +26,38 @@ class Reply:
     Each attempt writes into a Lane of its own. The first Lane that has something to say gets the Reply; what the others write goes nowhere.
 
     Attributes:
-        is_taken: whether a Lane's answer is on its way to the client; not before one has content, nor after that one has failed.
+        taken_by: number of the attempt whose answer is on its way to the client, or 0: before one has content, and after that one has failed.
         has_content: whether the client has any of an answer.
         is_head_sent: whether the status has gone to the client, so that an error can only be told in-band.
         has_moved: whether anything has been written since the last heartbeat was thought of; Heartbeats resets it.
         transcript: what the client has of a stream, for a continuation.
     """
 
-    __slots__ = ("_now", "_out", "has_content", "has_moved", "is_head_sent", "is_taken", "transcript")
+    __slots__ = ("_now", "_out", "_taken", "has_content", "has_moved", "is_head_sent", "taken_by", "transcript")
 
     def __init__(self, out: Out, now: Callable[[], float]) -> None:
         self._out = out
         self._now = now
-        self.is_taken = self.is_head_sent = self.has_content = self.has_moved = False
+        self.taken_by = 0
+        self._taken: Future[None] | None = None
+        self.is_head_sent = self.has_content = self.has_moved = False
         self.transcript = Transcript(out)
 
     def lane(self, way: Way) -> "Lane":
         """Where one attempt writes to."""
         return Lane(self, way)
+
+    def take(self, number: int) -> None:
+        """From now on this attempt's answer is the client's."""
+        self.taken_by = number
+        self.has_content = True
+        if self._taken is not None and not self._taken.done():
+            self._taken.set_result(None)
+
+    def tell_when_taken(self) -> "Future[None]":
+        """Done when an attempt has content."""
+        self._taken = get_running_loop().create_future()
+        return self._taken
 
     def full(self, way: Way, usage: Usage | None, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
@@ -129,13 +143,15 @@ class Lane:
     def disown(self) -> None:
         """The attempt has failed: another may go on where it stopped."""
         if self.is_owner:
-            self.is_owner = self._reply.is_taken = False
+            self.is_owner = False
+            self._reply.taken_by = 0
 
     def _try_own(self) -> bool:
         """Take the Reply, if no other attempt has it that isn't done for."""
         reply = self._reply
-        if not reply.is_taken:
-            reply.is_taken = reply.has_content = self.is_owner = True
+        if not reply.taken_by:
+            reply.take(self._way.number)
+            self.is_owner = True
         return self.is_owner
 
     def _release(self) -> "Future[None] | None":
@@ -143,8 +159,8 @@ class Lane:
         if not self._try_own():
             self._held.clear()
             return None
-        assert self._head is not None
-        self._reply.start(self._way, *self._head)
+        if self._head is not None:  # a continuation has none
+            self._reply.start(self._way, *self._head)
         self._reply.has_moved = True
         held, self._held = b"".join(self._held), []
         return self._reply.transcript.write(held) if held else None

@@ -1,13 +1,13 @@
 """
 Runs the attempts of one request: the only place that decides whether to try again, and the only one that calls `relay`.
 
-What follows from a failure stands in `rules.py`, and `course.py` finds the place for it. Here both are carried out: wait, try, judge, and go on with a
-stream that broke in the middle.
+What follows from a failure stands in `rules.py`, and `course.py` finds the place for it. Here both are carried out: wait, try, and go on with
+a stream that broke in the middle.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import structs
@@ -17,26 +17,19 @@ from turnout.models.errors import NoTarget, TurnoutError
 from turnout.models.exchange import Out
 from turnout.models.openai.continuation.progress import Progress, read_progress
 from turnout.models.openai.continuation.ways import Continuation
-from turnout.models.openai.failure import retry_after_s
 from turnout.models.providers.provider import Answer, Provider
-from turnout.models.target import LOAD_HEADER, Load
-from turnout.models.upstream import Failure, Limits, Outcome, Upstream
+from turnout.models.upstream import Limits, Outcome, Upstream
 from turnout.router.account import Account
 from turnout.router.call import Call, Way
 from turnout.router.execute.course import Course, Pause, Place
 from turnout.router.execute.heartbeats import Heartbeats
+from turnout.router.execute.hedging import Hedges, race
+from turnout.router.execute.judge import Judge
 from turnout.router.execute.retry_budget import RetryBudget
-from turnout.router.execute.rules import RULES
 from turnout.router.execute.slots import Slots
-from turnout.router.plan.fleet import Candidate, Fleet
+from turnout.router.plan.fleet import Fleet
 from turnout.router.plan.strategy import Strategy
 from turnout.router.stream import Lane, Reply
-
-REST_S = 0.5
-"""How long a place rests that's rate limited and doesn't say for how long."""
-
-_NOBODY_THERE = (Failure.CONNECT, Failure.CONNECT_TIMEOUT)
-_log = logging.getLogger("turnout.attempts")
 
 
 class Tally(Protocol):
@@ -52,6 +45,10 @@ class Tally(Protocol):
 
     def continued(self, way: str) -> None:
         """A broken stream was gone on with."""
+        ...
+
+    def hedge(self, event: str) -> None:
+        """A second attempt `started` beside the first, or `won`."""
         ...
 
 
@@ -111,6 +108,8 @@ class Attempts:
         self._sleep = sleep
         self._draw = draw
         self._budgets: dict[str, RetryBudget] = {}
+        self._hedges = Hedges()
+        self._judge = Judge(tally.attempt, now)
 
     async def run(self, call: Call, out: Out) -> Attempt | None:
         """
@@ -144,10 +143,12 @@ class Attempts:
                     raise
                 return self._give_up(last, reply)
             attempt: Attempt | None
-            if progress is None:
-                attempt = await self._try(call, place, course.attempts + 1, reply, None)
-            else:
+            if progress is not None:
                 attempt = await self._go_on(call, place, course, reply, progress)
+            elif call.route.hedging is not None and not course.attempts:
+                attempt, place = await self._hedge(call, place, course, reply)
+            else:
+                attempt = await self._try(call, place, course.attempts + 1, reply, None)
             if attempt is None:
                 course.skip(place.plan.candidate)
                 continue
@@ -159,6 +160,35 @@ class Attempts:
                 progress = read_progress(call.request, reply.transcript)
                 if progress.obstacle is not None or not call.route.continues:
                     return self._give_up(last, reply)
+
+    async def _hedge(self, call: Call, place: Place, course: Course, reply: Reply) -> tuple[Attempt, Place]:
+        """The first attempt, with a second beside it if it's slow; of two that fail the course hears of the one, the caller gets the other."""
+        hedges, route = self._hedges, place.route
+        hedges.note_request(route, call.arrival.started_at)
+        delay_s = hedges.delay_s(route)
+        places = [place]
+
+        def start_second() -> Coroutine[Any, Any, Attempt] | None:
+            beside = course.find_beside(place, self._now())
+            if beside is None or not hedges.may_start(route, self._now()):
+                return None
+            self._tally.hedge("started")
+            places.append(beside)
+            return self._try(call, beside, len(places), reply, None)
+
+        first = self._try(call, place, 1, reply, None)
+        if delay_s is None:
+            attempt = await first
+        else:
+            *lost, attempt = await race(reply, first, self._sleep(delay_s), start_second)
+            for each in lost:
+                if each.cause is not None:
+                    course.note(each.way.plan.candidate, each.cause)
+            if attempt.way.number > 1 and attempt.cause is None:
+                self._tally.hedge("won")
+        if attempt.cause is None and attempt.outcome.first_byte_at is not None:
+            hedges.note_first(route, attempt.outcome.first_byte_at - attempt.way.sent_at)
+        return attempt, places[attempt.way.number - 1]
 
     async def _find_place(self, course: Course) -> Place:
         """
@@ -219,10 +249,17 @@ class Attempts:
                 try:
                     hold = self._account.hold(way, answer)
                     async with hold:
-                        outcome = await self._upstream.relay(candidate.endpoint, request, answer, _limits(way, lane))
+                        try:
+                            outcome = await self._upstream.relay(
+                                candidate.endpoint, request, answer, _limits(way, lane)
+                            )
+                        except CancelledError:
+                            if reply.taken_by not in (0, number):
+                                hold.lose()
+                            raise
                         hold.settle(outcome)
                     cause = self._find_cause(call, provider, outcome, answer)
-                    verdict = self._judge(candidate, outcome, cause)
+                    verdict = self._judge.judge(candidate, outcome, cause)
                 finally:
                     if breaker is not None:
                         breaker.end(era, verdict, self._now())
@@ -238,44 +275,6 @@ class Attempts:
         if cause is Cause.TIMEOUT and self._now() >= call.constraints.deadline_at:
             return Cause.DEADLINE
         return cause
-
-    def _judge(self, candidate: Candidate, outcome: Outcome, cause: Cause | None) -> bool | None:
-        """Let the Fleet know how the endpoint did; the verdict is the breaker's: refusals of a request say nothing against a target."""
-        load = next((value for name, value in outcome.headers if name == LOAD_HEADER), None)
-        if load is not None:
-            candidate.load = Load.try_parse(load) or candidate.load
-        self._tally.attempt(candidate.target.name, "ok" if cause is None else cause.value)
-        if cause is None:
-            candidate.succeed()
-            return True
-        _log.warning(
-            "attempt failed",
-            extra={
-                "target": candidate.target.name,
-                "endpoint": candidate.endpoint.id,
-                "cause": cause.value,
-                "status": outcome.status,
-                "detail": outcome.detail,
-            },
-        )
-        self._set_aside(candidate, outcome, cause)
-        is_fault = RULES[cause].is_fault
-        return None if is_fault is None or outcome.failure is Failure.STALE else not is_fault
-
-    def _set_aside(self, candidate: Candidate, outcome: Outcome, cause: Cause) -> None:
-        """What a failure means for the endpoint."""
-        now = self._now()
-        asked_s = retry_after_s(outcome)
-        if cause is Cause.RATE_LIMITED or (cause is Cause.OVERLOADED and asked_s is not None):
-            candidate.rest(now + (REST_S if asked_s is None else asked_s))
-        elif cause is Cause.CREDENTIALS:
-            candidate.take_out(now)
-        elif outcome.failure in _NOBODY_THERE:
-            candidate.refuse_connection(now)
-        elif RULES[cause].is_fault and outcome.failure is not Failure.STALE:
-            candidate.fail(now)
-        elif RULES[cause].is_fault is False:
-            candidate.succeed()
 
     def _give_up(self, last: Attempt, reply: Reply) -> Attempt:
         """Tell the client why there's no answer, or no more of it."""

@@ -119,6 +119,14 @@ class Course:
         """Whether it was this target whose answer the client has part of."""
         return target == self._origin
 
+    def find_beside(self, place: Place, now: float) -> Place | None:
+        """Another place for the same model, for an attempt beside the one that runs at `place`."""
+        try:
+            plan = self._plan(self._route, (place.plan.candidate,), now)
+        except NoTarget:
+            return None
+        return Place(RoutePlan(plan.candidate, "hedge"), self._route, self._fallbacks)
+
     def next(self, now: float) -> Place | Pause:
         """
         The next thing to do at `now` (loop time).
@@ -179,7 +187,7 @@ class Course:
             return None
         most_s = min(retries.backoff_max_s, retries.backoff_first_s * 2.0**self._repeats)
         wait_s = max(self._draw() * most_s, self._rest_s(now))
-        if not self._may_wait(wait_s, now) or not self._budget.try_spend(retries, now):
+        if not self._may_wait(wait_s, now) or not self._may_spend(now):
             return None
         self._repeats += 1
         return self._pause(wait_s)
@@ -249,7 +257,11 @@ class Course:
         if not self._has_moved and (breaker is None or breaker.state(now) == CLOSED):
             self._has_moved = True
             return True
-        return self._budget.try_spend(self._call.route.retries, now)
+        return self._may_spend(now)
+
+    def _may_spend(self, now: float) -> bool:
+        retries = self._call.route.retries
+        return self._budget.try_spend(retries.budget_share, retries.budget_floor, now)
 
     def _rest_s(self, now: float) -> float:
         """Seconds until the first of the model's places that only rests may be asked again; 0 if one may now, or none rests."""

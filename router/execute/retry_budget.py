@@ -1,7 +1,5 @@
 """Bounds how many retries there are for how many requests, so that a failing target isn't buried under them."""
 
-from turnout.router.catalogue import Retries
-
 WINDOW_S = 10
 
 
@@ -30,12 +28,12 @@ class RetryBudget:
             self._turn_to(second)
         self._requests[second % WINDOW_S] += 1
 
-    def try_spend(self, limits: Retries, now: float) -> bool:
-        """Count a retry, unless the share is used up."""
+    def try_spend(self, share: float, floor: int, now: float) -> bool:
+        """Count a retry, unless there are as many as `share` of the requests already, and `floor` of them."""
         second = int(now)
         if second != self._second:
             self._turn_to(second)
-        if sum(self._retries) >= max(limits.budget_floor, limits.budget_share * sum(self._requests)):
+        if sum(self._retries) >= max(floor, share * sum(self._requests)):
             return False
         self._retries[second % WINDOW_S] += 1
         return True

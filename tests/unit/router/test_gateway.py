@@ -62,7 +62,7 @@ async def test_a_stream_asks_for_usage_and_hides_it_from_a_client_that_did_not()
 
 async def test_a_cut_stream_never_looks_finished() -> None:
     text = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
-    rig = Rig(FakeUpstream(streams(text, b"data: [DONE]\n\n")))
+    rig = Rig(FakeUpstream(streams(text, b"data: [DONE]\n\n")), catalogue(LOCAL, continues=False))
     out = await rig.post(STREAM)
     assert b"[DONE]" not in out.body
     last = out.body.removeprefix(text)
