@@ -1,9 +1,13 @@
 """What `/metrics` says of attempts, fallbacks, breakers, rest and lines."""
 
-from tests.fakes import endpoints
-from tests.gateways import LOCAL, REMOTE, catalogue
+import json
+from dataclasses import replace
+
+from tests.fakes import FakeUpstream, answers, endpoints, refuses
+from tests.gateways import ANSWER, CHAT, LOCAL, REMOTE, Rig, catalogue
 from turnout.models.cause import Cause
 from turnout.models.target import BreakerPolicy, Target
+from turnout.router.catalogue import ModelRoute, Retries
 from turnout.router.execute.slots import Slots
 from turnout.router.gauges import why_resting
 from turnout.router.observe import Observer
@@ -92,6 +96,34 @@ async def test_refusals_of_a_line_and_the_loops_tasks_are_shown() -> None:
     slots.refused["full"] += 2
     assert samples(observer, "turnout_line_refused_total")["full",] == 2
     assert samples(observer, "turnout_tasks") == {(): 1}, "this test is the only task"
+
+
+async def test_a_refused_key_is_counted_and_shown_while_the_next_one_answers() -> None:
+    config = catalogue(REMOTE)
+    config = replace(config, fixed_endpoints={"remote": tuple(endpoints("far:443#1", "far:443#2"))})
+    rig = Rig(FakeUpstream(refuses(401), answers(ANSWER)), config)
+    assert [(await rig.post()).status for _ in range(3)] == [200, 200, 200]
+    refused, *working = [call[0].id for call in rig.upstream.calls]
+    assert len(set(working)) == 1
+    assert refused not in working
+    assert samples(rig.observer, "turnout_attempts_total") == {("remote", "credentials"): 1, ("remote", "ok"): 3}
+    assert samples(rig.observer, "turnout_endpoints_resting")["remote", "key_refused"] == 1
+    assert samples(rig.observer, "turnout_breaker_state") == {("remote",): 0}, "a key says nothing about the target"
+
+
+async def test_a_fallback_that_the_caller_named_answers_and_is_counted() -> None:
+    config = catalogue(LOCAL, REMOTE)
+    once = Retries(same_target=0)
+    models = {"m": ModelRoute("m", (LOCAL,), retries=once), "other": ModelRoute("other", (REMOTE,))}
+    rig = Rig(FakeUpstream(refuses(500), answers(ANSWER)), replace(config, models=models))
+    out = await rig.post(CHAT[:-1] + b',"fallbacks":["other"],"max_tokens":5}')
+    assert (out.status, out.headers[b"x-turnout-target"]) == (200, b"remote")
+    sent = [json.loads(call[1].body) for call in rig.upstream.calls]
+    assert [(body["model"], "fallbacks" in body) for body in sent] == [("up-m", False), ("far-m", False)]
+    assert samples(rig.observer, "turnout_fallbacks_total") == {("m", "remote", "server_error"): 1}
+    off = Rig(FakeUpstream(refuses(500)), replace(config, models=models))
+    assert (await off.post(CHAT[:-1] + b',"fallbacks":false}')).status == 502
+    assert samples(off.observer, "turnout_fallbacks_total") == {}
 
 
 async def test_the_text_of_several_replicas_merges() -> None:
