@@ -31,6 +31,7 @@ START_S = 90.0
 DEPLOY_S = 60.0
 STOP_S = 10.0
 RAY_ADDRESS = re.compile(r"/raylet .*--gcs-address=(\S+)")
+CONTROLLER = "ray::ServeController"
 REPLICA = re.compile(r"ray::ServeReplica:(?P<app>[^:]+):(?P<deployment>[^:.\s]+)")
 
 
@@ -84,6 +85,22 @@ class Gateway:
             GatewayFailed: they aren't after a minute.
         """
         before = {process.pid for process in self.find_replicas("router")}
+        self.deploy(config)
+        deadline = time.monotonic() + DEPLOY_S
+        while time.monotonic() < deadline:
+            now = {process.pid for process in self.find_replicas("router")}
+            if len(now) == config.replicas and not now & before:
+                return replace(self, config=config)
+            time.sleep(0.1)
+        raise GatewayFailed(f"the new version isn't there after {DEPLOY_S:.0f} s\n{_end_of_log(self.folder)}")
+
+    def deploy(self, config: ClusterConfig) -> None:
+        """
+        Hands a changed config to Serve, and returns when it has taken it.
+
+        Raises:
+            GatewayFailed: it doesn't.
+        """
         file = self.folder / "cluster.yaml"
         file.write_text(config.to_yaml())
         command = [*serve_command(file), "--non-blocking", "--address", self._find_ray_address()]
@@ -94,13 +111,6 @@ class Gateway:
         )
         if done.returncode:
             raise GatewayFailed(f"serve run --non-blocking: {done.stderr.decode(errors='replace')[-1000:]}")
-        deadline = time.monotonic() + DEPLOY_S
-        while time.monotonic() < deadline:
-            now = {process.pid for process in self.find_replicas("router")}
-            if len(now) == config.replicas and not now & before:
-                return replace(self, config=config)
-            time.sleep(0.1)
-        raise GatewayFailed(f"the new version isn't there after {DEPLOY_S:.0f} s\n{_end_of_log(self.folder)}")
 
     def _find_ray_address(self) -> str:
         """Where the cluster's own `ray.init` can be joined; only the raylet's command line tells."""
@@ -109,17 +119,22 @@ class Gateway:
                 return found[1]
         raise GatewayFailed(f"no raylet runs\n{_end_of_log(self.folder)}")
 
-    def wait_for_replicas(self, count: int, timeout_s: float) -> None:
+    def find_controller(self) -> Process | None:
+        """Serve's controller, or None while there's none."""
+        processes = find_descendants(self.process.pid)
+        return next((process for process in processes if process.title.startswith(CONTROLLER)), None)
+
+    def wait_for_replicas(self, count: int, timeout_s: float, app: str = "router") -> None:
         """
-        Returns when so many router replicas live.
+        Returns when so many replicas of an application live.
 
         Raises:
             GatewayFailed: they don't in time.
         """
         deadline = time.monotonic() + timeout_s
-        while len(self.find_replicas("router")) != count:
+        while len(self.find_replicas(app)) != count:
             if time.monotonic() > deadline:
-                raise GatewayFailed(f"not {count} router replicas after {timeout_s:.0f} s\n{_end_of_log(self.folder)}")
+                raise GatewayFailed(f"not {count} replicas of {app} after {timeout_s:.0f} s\n{_end_of_log(self.folder)}")
             time.sleep(0.1)
 
 

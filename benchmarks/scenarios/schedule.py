@@ -5,7 +5,7 @@ from functools import partial
 
 from turnout.benchmarks.scenarios.assembly import Assembly, Options
 from turnout.benchmarks.scenarios.cost import measure_large_body_cost, measure_request_cost, measure_tls_cost
-from turnout.benchmarks.scenarios.disruption import measure_disruption
+from turnout.benchmarks.scenarios.disruption.routers import measure_disruption
 from turnout.benchmarks.scenarios.engine import measure_engine_ttft
 from turnout.benchmarks.scenarios.footprint import measure_idle, measure_memory
 from turnout.benchmarks.scenarios.latency import measure_added_latency, measure_added_ttft, measure_open_loop

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from turnout.benchmarks.load.plan import Failure, LoadResult
-from turnout.benchmarks.scenarios.disruption import count_beyond_in_flight, count_connections
+from turnout.benchmarks.scenarios.disruption.routers import count_beyond_in_flight, count_connections
 
 KILLED_NS = 1000
 

@@ -10,15 +10,17 @@ import msgspec
 from turnout.benchmarks.findings import Finding, Findings
 from turnout.benchmarks.gateways.cluster import Gateway
 from turnout.benchmarks.load.plan import LoadResult
-from turnout.benchmarks.load.upstream import Pace
+from turnout.benchmarks.scenarios.disruption.under_load import (
+    AFTER_S,
+    BEFORE_S,
+    CONNECTIONS,
+    LONGEST_S,
+    PACE,
+    disturb,
+)
 from turnout.benchmarks.scenarios.setup import NotMeasurable, Setup
 
-CONNECTIONS = 32
 REPLICAS = 2
-PACE = Pace(delay_ms=20.0, chunks=50, gap_ms=20.0)
-BEFORE_S = 2.0
-AFTER_S = 3.0
-LONGEST_S = 300.0
 REPLACED_S = 30.0
 
 
@@ -30,36 +32,19 @@ def measure_disruption(setup: Setup) -> Findings:
     gateway = setup.gateway.redeploy(
         replace(setup.gateway.config, replicas=REPLICAS, drain_s=setup.gateway.config.drain_s + 1)
     )
-    updated, unary, streams = _update_under_load(setup, gateway)
-    lost = unary.failed + streams.failed
-    what = f"of {unary.sent} requests and {streams.sent} streams; unary: {unary.describe_failures()}; streams: {streams.describe_failures()}"
+    newer = replace(gateway.config, drain_s=gateway.config.drain_s + 1)
+    updated, losses = disturb(setup, setup.turnout, lambda: gateway.redeploy(newer))
     killed, held_count, beyond = _kill_under_load(setup, updated)
     in_flight = killed.failed - beyond
     values = [
-        Finding("lost_in_rolling_update", lost, what),
+        losses.to_finding("lost_in_rolling_update"),
         Finding(
             "lost_beyond_in_flight_on_kill",
             beyond,
             f"{in_flight} in flight on it of {killed.sent} requests; it held {held_count} of {CONNECTIONS}",
         ),
     ]
-    return Findings(
-        values, {"rolling_update": msgspec.to_builtins([unary, streams]), "kill": msgspec.to_builtins(killed)}
-    )
-
-
-def _update_under_load(setup: Setup, gateway: Gateway) -> tuple[Gateway, LoadResult, LoadResult]:
-    unary = setup.turnout.aim(replace(setup.unary(setup.turnout), connections=CONNECTIONS, duration_s=LONGEST_S))
-    streams = setup.turnout.aim(
-        replace(setup.streams(setup.turnout, PACE.chunks), connections=CONNECTIONS, duration_s=LONGEST_S)
-    )
-    with setup.client.start(unary) as unary_load, setup.client.start(streams) as stream_load:
-        time.sleep(BEFORE_S)
-        updated = gateway.redeploy(replace(gateway.config, drain_s=gateway.config.drain_s + 1))
-        time.sleep(AFTER_S)
-        unary_load.stop()
-        stream_load.stop()
-        return updated, unary_load.wait(), stream_load.wait()
+    return Findings(values, {"rolling_update": losses.samples, "kill": msgspec.to_builtins(killed)})
 
 
 def _kill_under_load(setup: Setup, gateway: Gateway) -> tuple[LoadResult, int, int]:
