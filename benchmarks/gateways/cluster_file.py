@@ -56,6 +56,7 @@ class PoolModel:
         application: its import path.
         args: of the application.
         settings: more of the model.
+        target: more of its target.
     """
 
     name: str
@@ -63,10 +64,12 @@ class PoolModel:
     application: str
     args: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
 
     def to_entry(self) -> dict[str, Any]:
         """Its entry among the cluster file's models."""
-        return {"name": self.name, "targets": [{"name": f"{self.name}-local", "pool": self.pool}], **self.settings}
+        target = {"name": f"{self.name}-local", "pool": self.pool, **self.target}
+        return {"name": self.name, "targets": [target], **self.settings}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,17 @@ class ClusterConfig:
     def _user_config(self) -> dict[str, Any]:
         return {
             "auth": {"keys": f"env:{KEYS_VARIABLE}"},
-            "providers": {model.provider_name: _provider(model) for model in self.models},
-            "models": [model.to_entry() for model in (*self.models, *self.pools)],
+            **describe_models([*self.models, *self.pools], f"env:{UPSTREAM_KEY_VARIABLE}"),
         }
+
+
+def describe_models(models: Sequence[RemoteModel | PoolModel], upstream_key: str) -> dict[str, Any]:
+    """What a cluster file's `user_config` says of these models; `upstream_key` is a reference to the key of every remote one."""
+    remote = [model for model in models if isinstance(model, RemoteModel)]
+    return {
+        "providers": {model.provider_name: _provider(model, upstream_key) for model in remote},
+        "models": [model.to_entry() for model in models],
+    }
 
 
 def _application(name: str, arguments: Mapping[str, Any], import_path: str = "") -> dict[str, Any]:
@@ -133,6 +144,6 @@ def _pool_applications(pools: Sequence[PoolModel]) -> list[dict[str, Any]]:
     return [_application(name, model.args, model.application) for name, model in by_name.items()]
 
 
-def _provider(model: RemoteModel) -> dict[str, Any]:
+def _provider(model: RemoteModel, key: str) -> dict[str, Any]:
     trust = {"ca_file": str(model.ca_file)} if model.ca_file else {}
-    return {"kind": "openai_compatible", "base_url": model.base_url, "api_key": f"env:{UPSTREAM_KEY_VARIABLE}", **trust}
+    return {"kind": "openai_compatible", "base_url": model.base_url, "api_key": key, **trust}

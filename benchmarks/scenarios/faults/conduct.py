@@ -74,10 +74,10 @@ async def _play(scenario: Scenario, form: str, client: Client, scale: float) -> 
         headers=tuple((name, f"{seconds * scale:g}") for name, seconds in scenario.headers.items()),
         patience_s=max(SHORTEST_PATIENCE_S, PATIENCE_S * scale),
     )
-    if not scenario.repeats_for_s:
+    if scenario.repeats_for_s is None:
         return [await client.ask(question)]
     asked = []
-    ends_at = time.monotonic() + scenario.repeats_for_s * scale
+    ends_at = time.monotonic() + scenario.repeats_for_s(scale)
     while time.monotonic() < ends_at:
         asked.append(asyncio.ensure_future(client.ask(question)))
         await asyncio.sleep(scale / FLAP_REQUESTS_PER_S)

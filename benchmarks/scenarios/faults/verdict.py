@@ -114,6 +114,14 @@ def grade_answer(transcript: Transcript, texts: Sequence[str]) -> Verdict:
     return Verdict(Grade.PARTIAL, describe_failure(transcript, reading))
 
 
+def is_distinguishable(transcript: Transcript, text: str) -> bool:
+    """Whether a client can tell a whole answer from a broken one, and what came of it is right."""
+    reading = read_transcript(transcript)
+    if transcript.is_hanging:
+        return False
+    return reading.text == text if reading.looks_finished else reading.says_it_failed and text.startswith(reading.text)
+
+
 def describe_text(text: str, texts: Sequence[str]) -> str:
     """How a text differs from the nearest of those that it should be."""
     words = text.split()
@@ -201,13 +209,13 @@ def names_the_fallback(evidence: Evidence) -> str | None:
     return None if tokens == expected else f"the usage says {tokens} completion tokens, not {expected}"
 
 
-def judge_flap(until: float, back_within: float) -> Judge:
+def judge_flap(until: float, back_within_s: Callable[[float], float]) -> Judge:
     """
     The judge of many requests around an outage of the primary.
 
     Args:
         until: seconds after the mocks' begin at which the outage ends.
-        back_within: seconds after that; from then on nine of ten requests must come from the primary.
+        back_within_s: seconds after that, by the scale; from then on nine of ten requests must come from the primary.
     """
 
     def judge(evidence: Evidence) -> Verdict:
@@ -217,15 +225,13 @@ def judge_flap(until: float, back_within: float) -> Judge:
             bad = [verdict for verdict in verdicts if verdict.grade is grade]
             if bad:
                 return Verdict(grade, f"{len(bad)} of {len(verdicts)} requests: {bad[0].why}")
-        back_at_s = (until + back_within) * evidence.scale
+        patience_s = back_within_s(evidence.scale)
+        back_at_s = until * evidence.scale + patience_s
         late = [each for each in evidence.transcripts if (each.sent_ns - evidence.begun_ns) / 1e9 >= back_at_s]
         ours = sum(read_transcript(each).text == evidence.primary_text for each in late)
         if not late or ours < 0.9 * len(late):
-            where = f"{ours} of {len(late)} requests"
-            return Verdict(
-                Grade.FAIL,
-                f"{back_within * evidence.scale:.0f} s after the outage the primary answers only {where}",
-            )
+            why = f"{patience_s:.0f} s after the outage the primary answers only {ours} of {len(late)} requests"
+            return Verdict(Grade.FAIL, why)
         return Verdict(Grade.PASS)
 
     return judge
