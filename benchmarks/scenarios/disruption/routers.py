@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -47,23 +48,43 @@ def measure_disruption(setup: Setup) -> Findings:
     return Findings(values, {"rolling_update": losses.samples, "kill": msgspec.to_builtins(killed)})
 
 
+def measure_router_kill(setup: Setup) -> Findings:
+    """`lost_beyond_in_flight_on_router_kill`: kill -9 of one of two replicas, under whole answers and streams."""
+    gateway = setup.gateway
+    if gateway is None or gateway.config.replicas < REPLICAS:
+        raise NotMeasurable("only where this run started two routers")
+    setup.upstream.set_pace(PACE)
+    (killed_ns, held), losses = disturb(setup, setup.turnout, lambda: _kill(setup, gateway))
+    beyond = count_beyond_in_flight((losses.unary, losses.streams), killed_ns, held)
+    in_flight = losses.unary.failed + losses.streams.failed - beyond
+    remark = f"{in_flight} in flight on it of {losses.unary.sent} requests and {losses.streams.sent} streams; it held {held} of {2 * CONNECTIONS}"
+    finding = Finding("lost_beyond_in_flight_on_router_kill", beyond, remark)
+    return Findings([finding], {"router_kill": losses.samples})
+
+
 def _kill_under_load(setup: Setup, gateway: Gateway) -> tuple[LoadResult, int, int]:
     plan = setup.turnout.aim(replace(setup.unary(setup.turnout), connections=CONNECTIONS, duration_s=LONGEST_S))
     with setup.client.start(plan) as load:
         time.sleep(BEFORE_S)
-        victim = setup.randomness.choice(gateway.find_replicas("router"))
-        held = count_connections(victim.pid, gateway.config.port)
-        killed_ns = time.monotonic_ns()
-        os.kill(victim.pid, signal.SIGKILL)
-        gateway.wait_for_replicas(REPLICAS - 1, REPLACED_S)
-        gateway.wait_for_replicas(REPLICAS, REPLACED_S)
+        killed_ns, held = _kill(setup, gateway)
         time.sleep(AFTER_S)
         load.stop()
         result = load.wait()
-    return result, held, count_beyond_in_flight(result, killed_ns, held)
+    return result, held, count_beyond_in_flight((result,), killed_ns, held)
 
 
-def count_beyond_in_flight(result: LoadResult, killed_ns: int, held: int) -> int:
+def _kill(setup: Setup, gateway: Gateway) -> tuple[int, int]:
+    """Kills a router and waits until it's replaced; returns when, in ns, and how many connections it held."""
+    victim = setup.randomness.choice(gateway.find_replicas("router"))
+    held = count_connections(victim.pid, gateway.config.port)
+    killed_ns = time.monotonic_ns()
+    os.kill(victim.pid, signal.SIGKILL)
+    gateway.wait_for_replicas(REPLICAS - 1, REPLACED_S)
+    gateway.wait_for_replicas(REPLICAS, REPLACED_S)
+    return killed_ns, held
+
+
+def count_beyond_in_flight(results: Sequence[LoadResult], killed_ns: int, held: int) -> int:
     """
     Failed requests that weren't in flight on the killed replica.
 
@@ -71,9 +92,12 @@ def count_beyond_in_flight(result: LoadResult, killed_ns: int, held: int) -> int
     `held` can have been in flight, and none twice on the same connection.
     """
     in_flight = {
-        failure.opened_ns for failure in result.failures if failure.kind == "lost" and failure.opened_ns < killed_ns
+        (number, failure.opened_ns)
+        for number, result in enumerate(results)
+        for failure in result.failures
+        if failure.kind == "lost" and failure.opened_ns < killed_ns
     }
-    return result.failed - min(len(in_flight), held)
+    return sum(result.failed for result in results) - min(len(in_flight), held)
 
 
 def count_connections(pid: int, port: int) -> int:

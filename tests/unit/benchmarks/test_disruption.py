@@ -42,7 +42,13 @@ def result(failures: list[Failure]) -> LoadResult:
 def test_only_what_was_in_flight_on_the_killed_replica_is_excused(
     failures: list[Failure], held: int, beyond: int
 ) -> None:
-    assert count_beyond_in_flight(result(failures), KILLED_NS, held) == beyond
+    assert count_beyond_in_flight((result(failures),), KILLED_NS, held) == beyond
+
+
+def test_what_two_clients_lost_is_in_flight_on_one_replica_together() -> None:
+    results = (result([lost(1), lost(2)]), result([lost(1)]))
+    assert count_beyond_in_flight(results, KILLED_NS, held=3) == 0
+    assert count_beyond_in_flight(results, KILLED_NS, held=2) == 1
 
 
 def test_connections_that_a_process_holds_are_counted_by_its_port() -> None:
