@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from ray import serve
 
+from tests.e2e.engine.token_ids import ASKING, read, stream, strip
 from tests.ray_cluster import ray_cluster  # noqa: F401
 from turnout.models.disk.errors import ModelNotOnDisk
 from turnout.models.disk.store import find
@@ -198,6 +199,49 @@ async def test_a_client_that_leaves_stops_the_generation_within_a_second(client)
         while await metric(client, "num_requests_running") > 0:
             await asyncio.sleep(0.02)
     assert await metric(client, "num_requests_running") == 0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
+        {"stop": ["France"]},
+    ],
+)
+async def test_whoever_does_not_look_at_comments_gets_vllms_own_bytes(client, more):
+    body = chat(max_tokens=10, **more)
+    plain = await stream(client, "/v1/chat/completions", body)
+    told = await stream(client, "/v1/chat/completions", body, **ASKING)
+    assert b"\n:" not in plain
+    assert told.startswith(b":p [")
+    assert strip(told) == plain
+
+
+async def test_a_completion_has_its_token_ids_too(client):
+    body = {"model": POOL, "prompt": "The capital of France is", "max_tokens": 8, "temperature": 0}
+    plain = await stream(client, "/v1/completions", body)
+    told = await stream(client, "/v1/completions", body, **ASKING)
+    assert strip(told) == plain
+    assert len(read(told).ids()) == 8
+
+
+async def test_several_choices_come_without_comments(client):
+    assert b"\n:" not in await stream(client, "/v1/chat/completions", chat(max_tokens=3, n=2, temperature=1), **ASKING)
+
+
+async def test_a_stream_goes_on_from_the_ids_that_were_told(pool, client):
+    """That it goes on as it would have without the cut holds for float32, and is measured by the benchmark; bfloat16 breaks ties otherwise."""
+    whole = read(await stream(client, "/v1/chat/completions", chat(max_tokens=24, ignore_eos=True), **ASKING))
+    assert (await pool.only_endpoint()).context_tokens == 2048
+    cut = max(at for at, (_, text) in enumerate(whole.steps[:8]) if text) + 1
+    emitted = whole.ids(cut)
+    left = {"max_tokens": 24 - len(emitted), "temperature": 0, "ignore_eos": True, "add_special_tokens": False}
+    body = {"model": POOL, "prompt": [*whole.prompt, *emitted], **left}
+    rest = read(await stream(client, "/v1/completions", body, **ASKING))
+    assert rest.prompt == [*whole.prompt, *emitted]
+    assert len(rest.ids()) == left["max_tokens"]
+    print(f"{whole.text!r} against {''.join(text for _, text in whole.steps[:cut])!r} + {rest.text!r}")
 
 
 async def test_load_reaches_routers_by_discovery(pool, client):
