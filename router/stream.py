@@ -28,17 +28,29 @@ class Reply:
     Attributes:
         taken_by: number of the attempt whose answer is on its way to the client, or 0: before one has content, and after that one has failed.
         has_content: whether the client has any of an answer.
+        author: the target that wrote the last of it, or None.
         is_head_sent: whether the status has gone to the client, so that an error can only be told in-band.
         has_moved: whether anything has been written since the last heartbeat was thought of; Heartbeats resets it.
         transcript: what the client has of a stream, for a continuation.
     """
 
-    __slots__ = ("_now", "_out", "_taken", "has_content", "has_moved", "is_head_sent", "taken_by", "transcript")
+    __slots__ = (
+        "_now",
+        "_out",
+        "_taken",
+        "author",
+        "has_content",
+        "has_moved",
+        "is_head_sent",
+        "taken_by",
+        "transcript",
+    )
 
     def __init__(self, out: Out, now: Callable[[], float]) -> None:
         self._out = out
         self._now = now
         self.taken_by = 0
+        self.author: str | None = None
         self._taken: Future[None] | None = None
         self.is_head_sent = self.has_content = self.has_moved = False
         self.transcript = Transcript(out)
@@ -47,9 +59,10 @@ class Reply:
         """Where one attempt writes to."""
         return Lane(self, way)
 
-    def take(self, number: int) -> None:
+    def take(self, way: Way) -> None:
         """From now on this attempt's answer is the client's."""
-        self.taken_by = number
+        self.taken_by = way.number
+        self.author = way.plan.candidate.target.name
         self.has_content = True
         if self._taken is not None and not self._taken.done():
             self._taken.set_result(None)
@@ -94,7 +107,7 @@ class Lane:
         is_owner: whether what's written here reaches the client.
     """
 
-    __slots__ = ("_head", "_held", "_held_bytes", "_reply", "_usage", "_way", "is_owner")
+    __slots__ = ("_goes_on", "_head", "_held", "_held_bytes", "_reply", "_usage", "_way", "is_owner")
 
     def __init__(self, reply: Reply, way: Way) -> None:
         self._reply = reply
@@ -103,6 +116,7 @@ class Lane:
         self._head: tuple[int, Headers] | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
+        self._goes_on = reply.has_content
         self.is_owner = False
 
     def has_token(self) -> bool:
@@ -147,10 +161,10 @@ class Lane:
             self._reply.taken_by = 0
 
     def _try_own(self) -> bool:
-        """Take the Reply, if no other attempt has it that isn't done for."""
+        """Take the Reply, unless another attempt has it, or has written to it since this one began: then this one's answer doesn't fit on."""
         reply = self._reply
-        if not reply.taken_by:
-            reply.take(self._way.number)
+        if not reply.taken_by and reply.has_content == self._goes_on:
+            reply.take(self._way)
             self.is_owner = True
         return self.is_owner
 

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import structs
 
 from turnout.models.cause import Cause
 from turnout.models.errors import NoTarget, TurnoutError
@@ -148,7 +147,7 @@ class Attempts:
             elif call.route.hedging is not None and not course.attempts:
                 attempt, place = await self._hedge(call, place, course, reply)
             else:
-                attempt = await self._try(call, place, course.attempts + 1, reply, None)
+                attempt = await self._try(call, place, course.begin_attempt(), reply, None)
             if attempt is None:
                 course.skip(place.plan.candidate)
                 continue
@@ -170,13 +169,13 @@ class Attempts:
 
         def start_second() -> Coroutine[Any, Any, Attempt] | None:
             beside = course.find_beside(place, self._now())
-            if beside is None or not hedges.may_start(route, self._now()):
+            if beside is None or not course.may_attempt or not hedges.may_start(route, self._now()):
                 return None
             self._tally.hedge("started")
             places.append(beside)
-            return self._try(call, beside, len(places), reply, None)
+            return self._try(call, beside, course.begin_attempt(), reply, None)
 
-        first = self._try(call, place, 1, reply, None)
+        first = self._try(call, place, course.begin_attempt(), reply, None)
         if delay_s is None:
             attempt = await first
         else:
@@ -209,20 +208,20 @@ class Attempts:
     async def _go_on(
         self, call: Call, place: Place, course: Course, reply: Reply, progress: Progress
     ) -> Attempt | None:
-        """The rest of a broken stream from `place`, by the first way that it doesn't refuse; None if it has none."""
+        """The rest of a broken stream from `place`, by the first way that it doesn't refuse; None if it has none or refuses all."""
         candidate = place.plan.candidate
         provider = self._providers[candidate.target.provider]
-        last: Attempt | None = None
-        is_same_target = course.is_origin(candidate.target.name)
-        ways = provider.find_ways(call.request, progress, candidate.target, candidate.endpoint, is_same_target)
-        for number, way in enumerate(ways, course.attempts + 1):
-            last = await self._try(call, place, number, reply, Remainder(progress, way))
-            if last.cause is None:
+        is_same_target = reply.author == candidate.target.name
+        for way in provider.find_ways(call.request, progress, candidate.target, candidate.endpoint, is_same_target):
+            if not course.may_attempt:
+                break
+            attempt = await self._try(call, place, course.begin_attempt(), reply, Remainder(progress, way))
+            if attempt.cause is None:
                 self._tally.continued(way.value)
-            if last.cause is not Cause.BAD_REQUEST:
-                return last
-        # Refusing to go on says nothing about the request, which another place had accepted.
-        return None if last is None else structs.replace(last, cause=Cause.BROKEN_STREAM)
+            # Refusing to go on says nothing about the request, which another place had accepted.
+            if attempt.cause is not Cause.BAD_REQUEST:
+                return attempt
+        return None
 
     async def _try(self, call: Call, place: Place, number: int, reply: Reply, remainder: Remainder | None) -> Attempt:
         """One call to one endpoint, inside its slot and its hold."""
@@ -254,7 +253,7 @@ class Attempts:
                                 candidate.endpoint, request, answer, _limits(way, lane)
                             )
                         except CancelledError:
-                            if reply.taken_by not in (0, number):
+                            if reply.has_content and reply.taken_by != number:
                                 hold.lose()
                             raise
                         hold.settle(outcome)
@@ -280,7 +279,7 @@ class Attempts:
         """Tell the client why there's no answer, or no more of it."""
         target = last.way.plan.candidate.target
         # The error is made where it's raised and kept nowhere: one that a frame of its own traceback holds is a cycle, and holds the whole request.
-        if not reply.has_content:
+        if not reply.is_head_sent:
             raise self._providers[target.provider].explain(last.outcome, target)
         reply.break_off(self._providers[target.provider].explain(last.outcome, target))
         return last

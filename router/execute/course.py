@@ -42,6 +42,8 @@ class Course:
     """
     Owns what one request has tried; one per request, and without I/O: `next` says what to do, `note` hears how it went.
 
+    Every attempt that begins takes its number from `begin_attempt`, so that none has the same and `max_attempts` counts them all.
+
     The order after a failure: another place for the same model; the same place after a pause; another model; a place that was set aside for having
     failed others. A rate limit with a fallback of its own goes there before it waits. The first move to another place is free where that place's
     breaker is closed, and so is one after nothing was sent; every other further attempt is paid from the retry budget.
@@ -56,7 +58,6 @@ class Course:
         "_fallbacks",
         "_fleet",
         "_has_moved",
-        "_origin",
         "_paused",
         "_repeats",
         "_route",
@@ -81,7 +82,6 @@ class Course:
         self._tried: list[Candidate] = []
         self._silent: list[Candidate] = []
         self._cause: Cause | None = None
-        self._origin: str | None = None
         self._repeats = 0
         self._paused = False
         self._has_moved = False
@@ -101,23 +101,27 @@ class Course:
         """Why the last attempt failed, or None before the first."""
         return self._cause
 
+    @property
+    def may_attempt(self) -> bool:
+        """Whether one more attempt is allowed."""
+        return self.attempts < self._call.route.retries.max_attempts
+
+    def begin_attempt(self) -> int:
+        """The number of an attempt that begins now, from 1."""
+        self.attempts += 1
+        return self.attempts
+
     def note(self, candidate: Candidate, cause: Cause) -> None:
         """Hear that an attempt failed there."""
-        self.attempts += 1
         self._cause = cause
-        if self._origin is None:
-            self._origin = candidate.target.name
         self._tried.append(candidate)
         if RULES[cause].is_silent:
-            self._silent.append(candidate)
+            self._silent += self._all_of_host(candidate)
+            self._tried += self._silent
 
     def skip(self, candidate: Candidate) -> None:
-        """Hear that a place can't go on with what the client has of an answer; nothing was sent there."""
+        """Hear that a place can't go on with what the client has of an answer."""
         self._tried.append(candidate)
-
-    def is_origin(self, target: str) -> bool:
-        """Whether it was this target whose answer the client has part of."""
-        return target == self._origin
 
     def find_beside(self, place: Place, now: float) -> Place | None:
         """Another place for the same model, for an attempt beside the one that runs at `place`."""
@@ -137,7 +141,7 @@ class Course:
         if self._cause is None or self._paused:
             self._paused = False
             return self._begin(now)
-        if self.attempts >= self._call.route.retries.max_attempts or now >= self._call.constraints.deadline_at:
+        if not self.may_attempt or now >= self._call.constraints.deadline_at:
             raise NoTarget(NOTHING_LEFT)
         return self._go_on(self._cause, now)
 
@@ -203,7 +207,7 @@ class Course:
             except NoTarget:
                 continue
             if self.attempts and not self._may_move(plan, cause, now):
-                return None
+                continue
             self._enter(route)
             reason = f"fallback_{cause.value if cause else 'unavailable'}"
             return self._place(RoutePlan(plan.candidate, reason))
@@ -229,15 +233,24 @@ class Course:
 
     def _pause(self, seconds: float) -> Pause:
         self._paused = True
-        self._tried.clear()
+        self._tried = [*self._silent]
         return Pause(seconds)
 
     def _enter(self, route: ModelRoute) -> None:
         self._route = route
         self._visited.add(route.name)
-        self._tried.clear()
+        self._tried = [*self._silent]
         self._repeats = 0
         self._fallbacks += 1
+
+    def _all_of_host(self, candidate: Candidate) -> list[Candidate]:
+        """A candidate and its target's others at the same address: another key doesn't make a silent server speak."""
+        address = (candidate.endpoint.host, candidate.endpoint.port)
+        return [
+            each
+            for each in {*self._fleet.candidates(self._route.name), candidate}
+            if each.target.name == candidate.target.name and (each.endpoint.host, each.endpoint.port) == address
+        ]
 
     def _plan(
         self, route: ModelRoute, tried: Sequence[Candidate], now: float, *, even_ejected: bool = False

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
+from turnout.models.errors import TurnoutError
 from turnout.router.catalogue import ModelRoute
 from turnout.router.execute.retry_budget import RetryBudget
 from turnout.router.stream import Reply
@@ -76,6 +77,8 @@ async def race(
     """
     Let a second attempt run beside a first that is slow; whoever has content first goes on, the other is cancelled.
 
+    One that's refused a slot while the other has one was none.
+
     Args:
         reply: what both write to; attempts are numbered there from 1.
         patience: done when the first is slow.
@@ -100,8 +103,10 @@ async def race(
             )
             for number, attempt in tuple(running.items()):
                 if attempt.done():
-                    ended.append(running.pop(number).result())
-                elif reply.taken_by not in (0, number):
+                    del running[number]
+                    if not (running or ended) or not isinstance(attempt.exception(), TurnoutError):
+                        ended.append(attempt.result())
+                elif reply.has_content and reply.taken_by != number:
                     await _cancel(running.pop(number))
         return ended
     finally:
