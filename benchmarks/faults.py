@@ -84,7 +84,7 @@ def run(arguments: list[str] | None) -> int:
             "judged": f"{setup.subject.name} at {setup.subject.base_url}",
             "scale_of_times": f"{options.amount.scale:g}",
         }
-    goals = [goal for goal in GOALS if goal.is_quick or not options.is_quick]
+    goals = [goal for goal in GOALS if goal.is_quick or options.only or not options.is_quick]
     wanted = [goal for goal in goals if not options.only or any(goal.name in step.figures for step in steps)]
     report = Report("faults", words, options.seed, started_at.isoformat(timespec="seconds"), facts, judge(wanted, findings, {}), samples)  # fmt: skip
     if ROWS in samples:

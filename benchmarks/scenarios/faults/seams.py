@@ -22,6 +22,7 @@ AT_ONCE = 16
 TOKENS = 120
 TEXT = " ".join(f"t{number:03}" for number in range(1, TOKENS + 1))
 BROKEN_SHARE = 0.4
+CONTEXT_TOKENS = 4096  # without a limit known, a request that names none can't be given the rest of one
 
 
 def measure_seams(setup: FaultSetup) -> Findings:
@@ -54,7 +55,11 @@ def count_wrong_tokens(reading: Reading) -> int:
 def seam_pool(seed: int) -> PoolModel:
     """A pool of scripted engines that break two of five streams off at a random place."""
     places = [{**BREAKING[at % len(BREAKING)], "after_tokens": at} for at in range(1, TOKENS)]
-    script: dict[str, Any] = {"text": {"values": [TEXT]}, "faults": spread(places, BROKEN_SHARE)}
+    script: dict[str, Any] = {
+        "text": {"values": [TEXT]},
+        "context_tokens": CONTEXT_TOKENS,
+        "faults": spread(places, BROKEN_SHARE),
+    }
     args = {
         "script": {"seed": seed, "models": {"*": script}},
         "replicas": {"min": REPLICAS, "max": REPLICAS},

@@ -37,8 +37,8 @@ class Amount:
     cost_s: float
 
 
-QUICK = Amount(scale=0.1, mixed=1000, random=500, seams=200, aborts=500, storm_s=6.0, cost_rounds=5, cost_s=1.5)
-FULL = Amount(scale=1.0, mixed=10_000, random=10_000, seams=2000, aborts=5000, storm_s=60.0, cost_rounds=9, cost_s=4.0)
+QUICK = Amount(scale=0.1, mixed=1000, random=500, seams=200, aborts=500, storm_s=6.0, cost_rounds=14, cost_s=0.8)
+FULL = Amount(scale=1.0, mixed=10_000, random=10_000, seams=2000, aborts=5000, storm_s=60.0, cost_rounds=25, cost_s=2.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,10 @@ def volume_models(upstreams: Upstreams, scale: float) -> list[RemoteModel]:
     settings = at_scale({"timeouts": {"gap_s": GAP_S}}, scale)
     for name in (MIXED, STORM, RANDOM):
         own = {**settings, "fallbacks": {"any_error": [fallback_name(name)]}}
-        models.append(RemoteModel(name, upstreams.primary, name, provider="primary", settings=own))
-        models.append(fallback_model(name, upstreams, own, {}))
+        # With a breaker most of the random faults wouldn't be seen at all.
+        target = {"breaker": None} if name == RANDOM else {}
+        models.append(RemoteModel(name, upstreams.primary, name, provider="primary", settings=own, target=target))
+        models.append(fallback_model(name, upstreams, own, target))
     return models
 
 
