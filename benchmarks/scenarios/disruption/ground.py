@@ -13,6 +13,7 @@ from turnout.benchmarks.load.upstream import MODEL, start_upstream
 from turnout.benchmarks.rounds import Subject
 from turnout.benchmarks.scenarios.disruption.control_plane import measure_config_reload, measure_controller_kill
 from turnout.benchmarks.scenarios.disruption.engines import measure_engine_kill, scripted_pool
+from turnout.benchmarks.scenarios.disruption.overload import measure_refusals, narrow_model
 from turnout.benchmarks.scenarios.disruption.routers import REPLICAS, measure_router_kill
 from turnout.benchmarks.scenarios.setup import FULL, Setup
 
@@ -22,9 +23,10 @@ LOCAL_FAULTS: Mapping[str, Callable[[Setup], Findings]] = MappingProxyType(
         "lost_while_controller_restarts": measure_controller_kill,
         "lost_beyond_in_flight_on_router_kill": measure_router_kill,
         "lost_on_engine_kill": measure_engine_kill,
+        "refusal_p99_ms": measure_refusals,
     }
 )
-"""Each figure with what measures it, on one cluster, in this order; all are expected to be 0."""
+"""Each figure with what measures it, on one cluster, in this order. What is lost is expected to be 0, a refusal to take less than 50 ms."""
 
 
 @contextmanager
@@ -38,7 +40,9 @@ def start_ground(client: LoadClient, randomness: random.Random) -> Iterator[Setu
     with (
         start_upstream() as upstream,
         start_gateway(
-            [RemoteModel(MODEL, upstream.base_url, MODEL)], replicas=REPLICAS, pools=[scripted_pool()]
+            [RemoteModel(MODEL, upstream.base_url, MODEL), narrow_model(upstream.base_url, MODEL)],
+            replicas=REPLICAS,
+            pools=[scripted_pool()],
         ) as gateway,
     ):
         yield Setup(
