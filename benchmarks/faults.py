@@ -48,6 +48,11 @@ GOALS = (
     Goal("leaked_after_aborts", "tasks+descriptors", at_most=0, is_quick=True),
     Goal("upstream_closed_after_client_left_p99_ms", "ms", at_most=100, is_quick=True),
     Goal("added_us_resilience", "us", at_most=8, is_quick=True),
+    Goal("lost_in_config_reload", "requests"),
+    Goal("lost_while_controller_restarts", "requests"),
+    Goal("lost_beyond_in_flight_on_router_kill", "requests"),
+    Goal("lost_on_engine_kill", "requests"),
+    Goal("refusal_p99_ms", "ms"),
 )
 """Every row of this script; those without a bound are shown for comparison."""
 
