@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import msgspec
 
+from turnout.models.access import Principal
 from turnout.models.errors import BadRequest, ModelNotFound, Unauthorized
 from turnout.models.exchange import RequestHead
 from turnout.models.openai.request import ApiRequest, Operation, parse_request
-from turnout.router.catalogue import Catalogue, KeyEntry, ModelRoute
-from turnout.router.values import Constraints, Principal
+from turnout.router.catalogue import Catalogue, ModelRoute
+from turnout.router.values import Constraints
 
-_ANONYMOUS = KeyEntry(id="anonymous", tenant="anonymous")
+_ANONYMOUS = Principal("anonymous", "anonymous")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _SECONDS = re.compile(rb"\d{1,6}(\.\d{1,6})?")
 _TOTAL, _FIRST_TOKEN, _GAP = b"x-turnout-timeout-s", b"x-turnout-ttft-s", b"x-turnout-gap-s"
@@ -40,8 +41,8 @@ def identify(head: RequestHead, catalogue: Catalogue) -> Principal:
             raise Unauthorized(
                 "Incorrect or missing API key: send one of this gateway's keys as 'Authorization: Bearer KEY'."
             )
-        entry = _ANONYMOUS
-    return Principal(entry.tenant, entry.id, entry.allowed_models)
+        return _ANONYMOUS
+    return entry
 
 
 def admit(operation: Operation, head: RequestHead, body: bytes, catalogue: Catalogue, now: float) -> Admitted:

@@ -2,10 +2,11 @@
 
 import msgspec
 
+from turnout.models.access import Principal
 from turnout.models.openai.request import ApiRequest
 from turnout.router.catalogue import ModelRoute
 from turnout.router.plan.strategy import RoutePlan
-from turnout.router.values import Constraints, Features, Principal
+from turnout.router.values import Constraints, Features
 
 
 class Arrival(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from turnout.models.access import Principal
 from turnout.models.target import Endpoint, Target
 
 
@@ -133,22 +134,6 @@ class ModelRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyEntry:
-    """
-    One client key, by its hash.
-
-    Attributes:
-        id: what ledger and logs call it.
-        tenant: who pays.
-        allowed_models: public names, or None for all.
-    """
-
-    id: str
-    tenant: str
-    allowed_models: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Catalogue:
     """
     One immutable snapshot of the dynamic config; swapped as a whole.
@@ -166,5 +151,5 @@ class Catalogue:
     models: Mapping[str, ModelRoute]
     fixed_endpoints: Mapping[str, tuple[Endpoint, ...]]
     drained: frozenset[str] = frozenset()
-    keys: Mapping[bytes, KeyEntry] = field(default_factory=dict[bytes, KeyEntry])
+    keys: Mapping[bytes, Principal] = field(default_factory=dict[bytes, Principal])
     is_open: bool = False

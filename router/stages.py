@@ -8,9 +8,10 @@ from typing import Protocol
 
 import msgspec
 
+from turnout.models.access import Principal
 from turnout.models.exchange import Headers, Out
 from turnout.models.openai.request import ApiRequest
-from turnout.router.values import Constraints, Features, Principal
+from turnout.router.values import Constraints, Features
 
 
 class Guard(Protocol):

@@ -1,27 +1,6 @@
-"""The values that travel down the request line by argument, frozen: who asks, what must hold, what the request looks like."""
+"""The values that travel down the request line by argument, frozen: what must hold, what the request looks like; who asks is `models.access`'s."""
 
 import msgspec
-
-
-class Principal(msgspec.Struct, frozen=True):
-    """
-    Who asks.
-
-    Attributes:
-        tenant: who pays.
-        key_id: which key asked, for ledger and logs; never the key.
-        allowed_models: public names, or None for all.
-        priority: added to the request's own; lower is sooner.
-    """
-
-    tenant: str
-    key_id: str
-    allowed_models: frozenset[str] | None = None
-    priority: int = 0
-
-    def may_use(self, model: str) -> bool:
-        """Whether this principal may name `model`."""
-        return self.allowed_models is None or model in self.allowed_models
 
 
 class Constraints(msgspec.Struct, frozen=True):

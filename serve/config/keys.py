@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from turnout.router.catalogue import KeyEntry
+from turnout.models.access import Principal
 from turnout.serve.config.secret import ConfigError
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -17,7 +17,7 @@ def hash_key(key: str) -> bytes:
     return hashlib.blake2b(key.encode(), digest_size=32).digest()
 
 
-def parse_keys(text: str) -> dict[bytes, KeyEntry]:
+def parse_keys(text: str) -> dict[bytes, Principal]:
     """
     The keys of a list, by their hashes.
 
@@ -32,14 +32,14 @@ def parse_keys(text: str) -> dict[bytes, KeyEntry]:
     entries = [entry.strip() for line in lines for entry in line.split(",") if entry.strip()]
     if not entries:
         raise ConfigError("the key list has no keys")
-    keys: dict[bytes, KeyEntry] = {}
+    keys: dict[bytes, Principal] = {}
     ids: set[str] = set()
     for position, entry in enumerate(entries, start=1):
         digest, key_id = _parse_entry(entry, position)
         if digest in keys or key_id in ids:
             raise ConfigError(f"entry {position} of the key list repeats a key or an id")
         ids.add(key_id)
-        keys[digest] = KeyEntry(id=key_id, tenant=TENANT)
+        keys[digest] = Principal(TENANT, key_id)
     return keys
 
 

@@ -6,11 +6,12 @@ import json
 import pytest
 
 from tests.fakes import head
+from turnout.models.access import Principal
 from turnout.models.errors import BadRequest, ModelNotFound
 from turnout.models.openai.request import Operation
 from turnout.models.target import Target
 from turnout.router.admit import Admitted, admit
-from turnout.router.catalogue import Catalogue, KeyEntry, ModelRoute, Timeouts
+from turnout.router.catalogue import Catalogue, ModelRoute, Timeouts
 
 TARGET = Target("t", "up", "openai_compatible")
 VECTORS = frozenset({"embeddings"})
@@ -23,7 +24,7 @@ CATALOGUE = Catalogue(
         "secret": ModelRoute("secret", (TARGET,)),
     },
     {},
-    keys={hashlib.blake2b(b"sk-1", digest_size=32).digest(): KeyEntry("k", "t", frozenset({"a", "b", "vectors"}))},
+    keys={hashlib.blake2b(b"sk-1", digest_size=32).digest(): Principal("t", "k", frozenset({"a", "b", "vectors"}))},
 )
 
 

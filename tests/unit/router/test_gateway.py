@@ -9,13 +9,13 @@ import pytest
 
 from tests.fakes import FakeOut, FakeUpstream, answers, fails, head, outcome, refuses, streams
 from tests.gateways import ANSWER, CHAT, LOCAL, REMOTE, STREAM, Rig, catalogue
+from turnout.models.access import Principal
 from turnout.models.errors import ContentFiltered
 from turnout.models.exchange import Out
 from turnout.models.openai.request import ApiRequest, Operation
 from turnout.models.upstream import Failure
-from turnout.router.catalogue import KeyEntry
 from turnout.router.stages import CacheHit
-from turnout.router.values import Constraints, Features, Principal
+from turnout.router.values import Constraints, Features
 
 TEXT = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 FINISH = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
@@ -143,7 +143,7 @@ async def test_an_upstreams_retry_after_reaches_the_client() -> None:
 
 
 async def test_keys_are_checked_by_hash_and_strangers_learn_nothing() -> None:
-    key = KeyEntry("k1", "team-a", frozenset({"m"}))
+    key = Principal("team-a", "k1", frozenset({"m"}))
     config = replace(catalogue(LOCAL, is_open=False), keys={hashlib.blake2b(b"sk-1", digest_size=32).digest(): key})
     rig = Rig(FakeUpstream(answers(ANSWER)), config)
     bodies = set()
@@ -158,7 +158,7 @@ async def test_keys_are_checked_by_hash_and_strangers_learn_nothing() -> None:
 
 
 async def test_a_model_the_key_may_not_use_looks_like_one_that_does_not_exist() -> None:
-    key = KeyEntry("k1", "team-a", frozenset({"other"}))
+    key = Principal("team-a", "k1", frozenset({"other"}))
     config = replace(catalogue(LOCAL, is_open=False), keys={hashlib.blake2b(b"sk-1", digest_size=32).digest(): key})
     out = await Rig(FakeUpstream(answers(ANSWER)), config).post(authorization="Bearer sk-1")
     assert (out.status, error_of(out)["code"]) == (404, "model_not_found")

@@ -1,0 +1,3 @@
+"""Organisations, teams, users and keys."""
+
+DIRECTORY = ""

@@ -1,0 +1,3 @@
+"""Budgets, what is spent of them, and what routers hold of them."""
+
+MONEY = ""

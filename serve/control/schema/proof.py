@@ -1,0 +1,3 @@
+"""Checkpoints of the audit chain, and what reports are made from."""
+
+PROOF = ""
