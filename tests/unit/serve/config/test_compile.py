@@ -79,8 +79,8 @@ def test_a_fixed_endpoint_carries_the_providers_credentials_and_does_not_show_th
 
 def test_keys_are_kept_as_hashes_with_an_id() -> None:
     keys = compile_catalogue(DynamicConfig.model_validate(SETTINGS), Overlay(), "v1", "0.0.0.0", SECRETS).keys
-    assert keys[hash_key("sk-0123456789")].id == "alice"
-    assert keys[hash_key("sk-abcdefghij==")].id == f"key-{hash_key('sk-abcdefghij==').hex()[:8]}"
+    assert keys[hash_key("sk-0123456789")].key_id == "alice"
+    assert keys[hash_key("sk-abcdefghij==")].key_id == f"key-{hash_key('sk-abcdefghij==').hex()[:8]}"
     assert len(keys) == 2
 
 
@@ -89,7 +89,7 @@ def test_a_key_can_be_given_by_its_hash() -> None:
     assert (
         compile_catalogue(DynamicConfig.model_validate(SETTINGS), Overlay(), "", "::1", secrets)
         .keys[hash_key("sk-0123456789")]
-        .id
+        .key_id
         == "ci"
     )
 
