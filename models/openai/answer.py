@@ -27,15 +27,22 @@ class _Facts(msgspec.Struct, gc=False):
     error: msgspec.Raw = _NULL  # msgspec takes no `Raw | None`
 
 
-class _Identity(msgspec.Struct):
-    id: str = ""
-    object: str = "chat.completion.chunk"
-    created: int = 0
-    model: str = ""
+class _Gist(msgspec.Struct, gc=False):
+    """What still can be told where a part of the facts has a shape that we don't know, and the client may."""
+
+    choices: list[_Choice] | None = None
+    data: list[msgspec.Raw] | None = None
+    error: msgspec.Raw = _NULL
 
 
 _decode = msgspec.json.Decoder(_Facts).decode
-_identity = msgspec.json.Decoder(_Identity)
+_decode_gist = msgspec.json.Decoder(_Gist).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_IDENTITY = ("id", "object", "created", "model")
+
+# Finish reasons of answers that aren't whole. Sources: vLLM 0.32, `v1/engine/__init__.py`, `FinishReason`; openrouter.ai/docs/api-reference/overview.
+_UNFINISHED = ("abort", "error")
+_GIVEN_UP = b"given up by the server"
 
 
 class AnswerScan:
@@ -94,29 +101,21 @@ class AnswerScan:
 
     def full(self, status: int, headers: Headers, body: bytes) -> None:
         """Note the usage of a unary answer and pass it on. What isn't an answer (a proxy's page, half of one, an error in a 200) doesn't pass."""
-        try:
-            facts = _decode(body)
-        except msgspec.ValidationError:  # of a shape we don't know, which the client may
-            facts = _Facts([_Choice()])
-        except msgspec.DecodeError:
-            return
-        if not facts.choices and not facts.data:
-            self.error = bytes(facts.error) if facts.error != _NULL else b"neither choices nor data"
-            return
-        if facts.usage is not None:
-            self._count(facts.usage)
-        self.is_complete = True
-        self._out.full(status, headers, body)
+        if self._try_read_whole(body):
+            self.is_complete = True
+            self._out.full(status, headers, body)
 
     def start(self, status: int, headers: Headers) -> None:
-        """Pass the head on."""
-        self._is_sse = any(name == b"content-type" and b"text/event-stream" in value for name, value in headers)
+        """Pass the head on. Without a content type it's taken for a stream of events, as it was asked for."""
+        kind = next((value for name, value in headers if name == b"content-type"), b"text/event-stream")
+        self._is_sse = b"text/event-stream" in kind
         self._out.start(status, headers)
 
     def write(self, chunk: bytes) -> "Future[None] | None":
         """Pass whole events on; a piece of one waits for the rest."""
         if not self._is_sse:
-            return self._out.write(chunk)
+            self._keep(self._carry + chunk)
+            return None
         if self._carry:
             chunk = self._carry + chunk
             self._carry = b""
@@ -136,8 +135,10 @@ class AnswerScan:
     def end(self) -> None:
         """Pass the end on, with `[DONE]`, if the answer has come to one."""
         if not self._is_sse:
-            self.is_complete = True
-            self._out.end()
+            if self.error is None and self._try_read_whole(self._carry):
+                self.is_complete = True
+                self._out.write(self._carry)
+                self._out.end()
         elif self._is_finished and self.error is None:
             self.is_complete = True
             if self.usage is None and not self._hides_usage:
@@ -151,6 +152,25 @@ class AnswerScan:
             self.end()
         return self.is_complete
 
+    def _try_read_whole(self, body: bytes) -> bool:
+        """Note the facts of an answer in one piece; whether it is one."""
+        try:
+            facts = _decode(body)
+        except msgspec.ValidationError:
+            facts = _read_gist(body)
+        except msgspec.DecodeError:
+            self.error = b"not JSON"
+            return False
+        if facts.error != _NULL and not facts.choices and not facts.data:
+            self.error = bytes(facts.error)
+        elif not facts.choices and not facts.data:
+            self.error = b"neither choices nor data"
+        elif any(choice.finish_reason in _UNFINISHED for choice in facts.choices or ()):
+            self.error = _GIVEN_UP
+        elif facts.usage is not None:
+            self._count(facts.usage)
+        return self.error is None
+
     def _count(self, usage: OpenAIUsage) -> None:
         self.usage = usage.to_usage()
         self._note_usage(self.usage)
@@ -159,11 +179,15 @@ class AnswerScan:
         """Keep what follows the last whole event for later; events end with a blank line, LF or CRLF."""
         lf, crlf = chunk.rfind(b"\n\n"), chunk.rfind(b"\r\n\r\n")
         cut = max(lf + 2 if lf >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
-        self._carry = chunk[cut:]
-        if len(self._carry) > EVENT_BYTES:
+        self._keep(chunk[cut:])
+        return chunk[:cut]
+
+    def _keep(self, piece: bytes) -> None:
+        """Keep a piece for later."""
+        self._carry = piece
+        if len(piece) > EVENT_BYTES:
             self._carry = b""
             self.error = b"an event over %d bytes" % EVENT_BYTES
-        return chunk[:cut]
 
     def _sort_out(self, block: bytes) -> bytes:
         """The events of `block` that go to the client; facts of all of them are noted."""
@@ -180,35 +204,52 @@ class AnswerScan:
             return False
         try:
             facts = _decode(payload)
-        except msgspec.ValidationError:  # of a shape we don't know, which the client may
-            self.events += 1
-            return True
+        except msgspec.ValidationError:
+            facts = _read_gist(payload)
         except msgspec.DecodeError:
             return False
         if facts.error != _NULL:
             self.error = bytes(facts.error)
             return False
-        self._last = payload
-        if facts.choices:
-            self.events += 1
-            for choice in facts.choices:
-                if choice.finish_reason:
-                    self._is_finished = True
+        if facts.choices and not self._note_choices(facts.choices, payload):
+            return False
         if facts.usage is None:
             return True
         self._count(facts.usage)
         return bool(facts.choices) or not self._hides_usage
 
+    def _note_choices(self, choices: list[_Choice], payload: bytes) -> bool:
+        """Note a content event; whether the client gets it."""
+        self.events += 1
+        for choice in choices:
+            if choice.finish_reason in _UNFINISHED:
+                self.error = _GIVEN_UP
+                return False
+            if choice.finish_reason:
+                self._is_finished = True
+                self._last = payload
+        return True
+
     def _write_usage(self) -> bytes:
         """The usage event that the upstream owes: its content events for tokens, and an estimate of the prompt."""
-        identity = _identity.decode(self._last)
+        fields = _decode_fields(self._last)
+        identity = {name: fields[name] for name in _IDENTITY if name in fields}
         counted = {
             "prompt_tokens": self._prompt_tokens,
             "completion_tokens": self.events,
             "total_tokens": self._prompt_tokens + self.events,
         }
-        event = {**msgspec.to_builtins(identity), "choices": [], "usage": counted}
+        event = {**identity, "choices": [], "usage": counted}
         return b"data: " + msgspec.json.encode(event) + b"\n\n"
+
+
+def _read_gist(payload: bytes) -> _Facts:
+    """What can be told of JSON in which something has a shape that we don't know: it counts as content at least."""
+    try:
+        gist = _decode_gist(payload)
+    except msgspec.ValidationError:
+        return _Facts([_Choice()])
+    return _Facts(gist.choices, gist.data, error=gist.error)
 
 
 def _payload(event: bytes) -> bytes | None:

@@ -1,5 +1,7 @@
 """Turns what an OpenAI-compatible server says when it refuses into the error that our caller gets."""
 
+import math
+
 import msgspec
 
 from turnout.models.cause import Cause
@@ -16,10 +18,6 @@ from turnout.models.errors import (
 from turnout.models.upstream import Failure, Outcome
 
 MESSAGE_CHARS = 500
-# A provider refusing our credentials is our fault, not the caller's: they'd look for it in their own key.
-_OURS = {401: "refused this gateway's credentials", 402: "wants to be paid", 403: "refused this gateway's credentials"}
-
-
 _BY_STATUS = {
     401: Cause.CREDENTIALS,
     402: Cause.CREDENTIALS,
@@ -93,7 +91,7 @@ def find_cause(outcome: Outcome, error: bytes | None) -> Cause:
 def _cause_of_refusal(outcome: Outcome) -> Cause:
     """By the error object where it says more than the status, else by the status."""
     refusal = _parse_body(outcome.body)
-    found = _cause_of_object(refusal) if outcome.status in (400, 403, 429) else None
+    found = _cause_of_object(refusal) if outcome.status < 500 else None
     if found is not None:
         return found
     if outcome.status == 400 and refusal.message and _SAYS_TOO_LONG in refusal.message:
@@ -118,37 +116,48 @@ def explain_outcome(outcome: Outcome, target: str) -> TurnoutError:
         return UpstreamFailed(f"The connection to target {target!r} failed ({outcome.failure.value}).")
     if outcome.is_ok:
         return UpstreamFailed(f"Target {target!r} gave an answer that isn't whole.")
-    if outcome.status in _OURS:
-        return UpstreamFailed(f"Target {target!r} {_OURS[outcome.status]}; ask the gateway's operator.")
     if 400 <= outcome.status < 500:
         return _explain_refusal(outcome, target)
     return UpstreamFailed(f"Target {target!r} answered with status {outcome.status}.", None, retry_after_s(outcome))
 
 
 def retry_after_s(outcome: Outcome) -> float | None:
-    """Seconds from `retry-after-ms` or `retry-after` (the form in seconds; a date counts as absent)."""
+    """Seconds from `retry-after-ms` or `retry-after` (the form in seconds; a date counts as absent, and so does what isn't finite)."""
     headers = dict(outcome.headers)
     for name, scale in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) * scale)
+            seconds = float(headers[name]) * scale
         except (KeyError, ValueError):
             continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     return None
 
 
 def _explain_refusal(outcome: Outcome, target: str) -> TurnoutError:
-    """A 4xx that's about the request, or about how many there are."""
-    if outcome.status == 429:
-        return RateLimited(f"Target {target!r} is rate limited.", None, retry_after_s(outcome))
+    """A 4xx: only what is about the request itself is told in the upstream's words."""
     refusal = _parse_body(outcome.body)
     message = (refusal.message or f"Target {target!r} refused the request ({outcome.status}).")[:MESSAGE_CHARS]
-    if refusal.code == "context_length_exceeded" or _SAYS_TOO_LONG in message:
-        return ContextLengthExceeded(message, refusal.param)
-    if refusal.code == "content_filter":
-        return ContentFiltered(message, refusal.param)
-    if outcome.status == 404:
-        return ModelNotFound(f"Target {target!r} doesn't know the model it's configured with.", "model")
-    return BadRequest(message, refusal.param)
+    match _cause_of_refusal(outcome):
+        case Cause.CREDENTIALS:
+            # Our fault, not the caller's: they'd look for it in their own key.
+            is_unpaid = outcome.status == 402 or refusal.code == "insufficient_quota"
+            what = "wants to be paid" if is_unpaid else "refused this gateway's credentials"
+            return UpstreamFailed(f"Target {target!r} {what}; ask the gateway's operator.")
+        case Cause.RATE_LIMITED:
+            return RateLimited(f"Target {target!r} is rate limited.", None, retry_after_s(outcome))
+        case Cause.CONTEXT_WINDOW:
+            return ContextLengthExceeded(message, refusal.param)
+        case Cause.CONTENT_POLICY:
+            return ContentFiltered(message, refusal.param)
+        case Cause.NO_SUCH_MODEL:
+            return ModelNotFound(f"Target {target!r} doesn't know the model it's configured with.", "model")
+        case Cause.BAD_REQUEST:
+            return BadRequest(message, refusal.param)
+        case _:
+            return UpstreamFailed(
+                f"Target {target!r} answered with status {outcome.status}.", None, retry_after_s(outcome)
+            )
 
 
 def _parse_body(body: bytes) -> _Refusal:
