@@ -134,7 +134,9 @@ class Gateway:
         deadline = time.monotonic() + timeout_s
         while len(self.find_replicas(app)) != count:
             if time.monotonic() > deadline:
-                raise GatewayFailed(f"not {count} replicas of {app} after {timeout_s:.0f} s\n{_end_of_log(self.folder)}")
+                raise GatewayFailed(
+                    f"not {count} replicas of {app} after {timeout_s:.0f} s\n{_end_of_log(self.folder)}"
+                )
             time.sleep(0.1)
 
 
@@ -144,12 +146,13 @@ def start_gateway(
     replicas: int = 1,
     upstream_key: str = "sk-upstream",
     pools: Sequence[PoolModel] = (),
+    start_s: float = START_S,
 ) -> Iterator[Gateway]:
     """
     Turnout in front of these models, on a Ray cluster of its own with free ports; everything is ended with the block.
 
     Raises:
-        GatewayFailed: its route doesn't answer within 90 s.
+        GatewayFailed: its route doesn't answer within `start_s`.
     """
     folder = Path(tempfile.mkdtemp(prefix="tb-", dir="/tmp"))
     config = ClusterConfig(models, free_port(), free_port(), folder / "state", replicas, pools=pools)
@@ -174,14 +177,14 @@ def start_gateway(
         )
     gateway = Gateway(process, config, folder, environment)
     try:
-        _wait_until_ready(gateway)
+        _wait_until_ready(gateway, start_s)
         yield gateway
     finally:
         _end(gateway)
 
 
-def _wait_until_ready(gateway: Gateway) -> None:
-    deadline = time.monotonic() + START_S
+def _wait_until_ready(gateway: Gateway, start_s: float) -> None:
+    deadline = time.monotonic() + start_s
     url = f"http://127.0.0.1:{gateway.config.port}/health/ready"
     while time.monotonic() < deadline and gateway.process.poll() is None:
         try:
@@ -192,7 +195,7 @@ def _wait_until_ready(gateway: Gateway) -> None:
             gateway.wait_for_replicas(gateway.config.replicas, deadline - time.monotonic())
             return
     raise GatewayFailed(
-        f"{url} doesn't answer after {START_S:.0f} s, or serve run has ended\n{_end_of_log(gateway.folder)}"
+        f"{url} doesn't answer after {start_s:.0f} s, or serve run has ended\n{_end_of_log(gateway.folder)}"
     )
 
 

@@ -1,6 +1,5 @@
 """How a run of the faults is put together, and that the suite can fail."""
 
-import json
 import os
 import random
 import socket
@@ -41,16 +40,6 @@ def test_the_rows_with_goals_are_those_of_the_figures() -> None:
     with_goals = [goal for goal in GOALS if goal.bound]
     assert {goal.name for goal in with_goals if goal.is_quick} == QUICK_ROWS
     assert {goal.name for goal in with_goals if not goal.is_quick} == FULL_ROWS
-
-
-def test_a_plain_proxy_passes_none_of_the_sixteen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "out.json"
-    assert main(["--quick", "--against", "proxy", "--only", "suite", "--json", str(file)]) == 0
-    assert "figure passed_of_16_unary 0 scenarios" in capsys.readouterr().out
-    rows = json.loads(file.read_bytes())["samples"]["suite"]
-    assert Counter((row["form"], row["grade"]) for row in rows) == {
-        ("unary", "partial"): 10, ("unary", "fail"): 6, ("stream", "partial"): 9, ("stream", "fail"): 7,
-    }  # fmt: skip
 
 
 def test_the_mocks_take_their_scripts() -> None:
