@@ -277,13 +277,16 @@ class Course:
         return self._budget.try_spend(retries.budget_share, retries.budget_floor, now)
 
     def _rest_s(self, now: float) -> float:
-        """Seconds until the first of the model's places that only rests may be asked again; 0 if one may now, or none rests."""
-        resting = [
-            candidate.rest_until - now
-            for candidate in self._fleet.candidates(self._route.name)
-            if candidate not in self._silent and candidate.out_until <= now
+        """Seconds until the first of the model's places that only rests may be asked again; 0 if one may now, or none only rests."""
+        places = [
+            each
+            for each in self._fleet.candidates(self._route.name)
+            if each not in self._silent and (each.target.is_local or not self._call.constraints.is_local_only)
         ]
-        return max(0.0, min(resting, default=0.0))
+        if any(each.may_begin(now, even_ejected=True) for each in places):
+            return 0.0
+        ends = [each.rest_until for each in places if each.may_begin(each.rest_until, even_ejected=True)]
+        return min((end - now for end in ends if end > now), default=0.0)
 
     def _may_wait(self, wait_s: float, now: float) -> bool:
         return wait_s <= self._call.route.retries.max_wait_s and now + wait_s < self._call.constraints.deadline_at

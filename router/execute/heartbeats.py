@@ -47,12 +47,12 @@ class Heartbeats:
         self._streams.discard(stream)
 
     def _tick(self) -> None:
-        now = self._now()
-        for stream in self._streams:
-            stream.beat_if_quiet(now)
         self._is_ticking = bool(self._streams)
         if self._is_ticking:
-            self._call_later(TICK_S, self._tick)
+            self._call_later(TICK_S, self._tick)  # first, so that one stream's fault doesn't end the others' heartbeats
+        now = self._now()
+        for stream in tuple(self._streams):
+            stream.beat_if_quiet(now)
 
 
 class Quiet:
@@ -82,5 +82,5 @@ class Quiet:
             self._reply.has_moved = False
             self._quiet_since = now
         elif now - self._quiet_since >= self._after_s:
-            self._reply.beat(self._echo_id)
             self._quiet_since = now
+            self._reply.beat(self._echo_id)

@@ -13,6 +13,9 @@ from turnout.router.plan.fleet import Candidate
 REST_S = 0.5
 """How long a place rests that's rate limited and doesn't say for how long."""
 
+REST_MAX_S = 3600.0
+"""The longest that a place rests whatever it says: one odd header isn't to take it away for good."""
+
 _NOBODY_THERE = (Failure.CONNECT, Failure.CONNECT_TIMEOUT)
 _log = logging.getLogger("turnout.attempts")
 
@@ -57,7 +60,7 @@ class Judge:
         now = self._now()
         asked_s = retry_after_s(outcome)
         if cause is Cause.RATE_LIMITED or (cause is Cause.OVERLOADED and asked_s is not None):
-            candidate.rest(now + (REST_S if asked_s is None else asked_s))
+            candidate.rest(now + (REST_S if asked_s is None else min(asked_s, REST_MAX_S)))
         elif cause is Cause.CREDENTIALS:
             candidate.take_out(now)
         elif outcome.failure in _NOBODY_THERE:

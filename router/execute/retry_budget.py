@@ -23,22 +23,21 @@ class RetryBudget:
 
     def note_request(self, now: float) -> None:
         """Count a request; `now` is loop time."""
-        second = int(now)
-        if second != self._second:
-            self._turn_to(second)
-        self._requests[second % WINDOW_S] += 1
+        self._turn_to(int(now))
+        self._requests[self._second % WINDOW_S] += 1
 
     def try_spend(self, share: float, floor: int, now: float) -> bool:
         """Count a retry, unless there are as many as `share` of the requests already, and `floor` of them."""
-        second = int(now)
-        if second != self._second:
-            self._turn_to(second)
+        self._turn_to(int(now))
         if sum(self._retries) >= max(floor, share * sum(self._requests)):
             return False
-        self._retries[second % WINDOW_S] += 1
+        self._retries[self._second % WINDOW_S] += 1
         return True
 
     def _turn_to(self, second: int) -> None:
+        """Forget what is older than the window. A time that has been passed is now: requests tell when they came, some of them late."""
+        if second <= self._second:
+            return
         for stale in range(self._second + 1, second + 1)[-WINDOW_S:]:
             self._requests[stale % WINDOW_S] = self._retries[stale % WINDOW_S] = 0
         self._second = second

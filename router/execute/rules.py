@@ -41,7 +41,7 @@ RULES: Mapping[Cause, Rule] = {
     Cause.CONTEXT_WINDOW: Rule(rotates=False, repeats=False, falls_back=True, is_fault=False),
     Cause.CONTENT_POLICY: Rule(rotates=False, repeats=False, falls_back=True, is_fault=False),
     Cause.BAD_REQUEST: Rule(rotates=False, repeats=False, falls_back=False, is_fault=False),
-    Cause.DEADLINE: Rule(rotates=False, repeats=False, falls_back=False),
+    Cause.DEADLINE: Rule(rotates=False, repeats=False, falls_back=False, is_fault=None),
 }
 """A request that's refused for what it is would be refused everywhere; a place that failed says nothing about the others."""
 

@@ -68,8 +68,10 @@ class Breaker:
         return max(_LEAST_SHARE, 1.0 - (self._full_at - now) / self.policy.slow_start_s)
 
     def admits_at(self, now: float) -> float:
-        """Loop time from which on an attempt may begin, as far as can be told."""
-        return now if self._is_closed else max(now, self._open_until)
+        """Loop time from which on an attempt may begin, as far as can be told: while all probes are under way, as long as it was open."""
+        if self.admits(now):
+            return now
+        return self._open_until if now < self._open_until else now + self._open_s
 
     def begin(self) -> int:
         """Note that an attempt begins; give the number back to `end`."""

@@ -90,12 +90,16 @@ class Candidate:
         """It failed on the wire or with a 5xx."""
         self._failures += 1
         if self._failures >= EJECT_AFTER:
-            self.ejected_until = now + min(EJECT_MAX_S, EJECT_FIRST_S * 2.0 ** (self._failures - EJECT_AFTER))
+            self._eject(now)
 
     def refuse_connection(self, now: float) -> None:
         """Nobody listens there: ejected at once, since a process that's gone doesn't come back at the same address."""
         self._failures = max(self._failures + 1, EJECT_AFTER)
-        self.ejected_until = now + min(EJECT_MAX_S, EJECT_FIRST_S * 2.0 ** (self._failures - EJECT_AFTER))
+        self._eject(now)
+
+    def _eject(self, now: float) -> None:
+        doublings = min(self._failures - EJECT_AFTER, 16)  # a float overflows at 1024
+        self.ejected_until = now + min(EJECT_MAX_S, EJECT_FIRST_S * 2.0**doublings)
 
 
 class Fleet:
