@@ -46,11 +46,15 @@ class Engine:
         self._args = args
         self._is_draining = False
         self._engine = await VllmEngine.open(find(args.model), served_name, args.engine_kwargs)
-        app = while_alive(AsgiBridge(self._engine.app), lambda: self._engine.is_alive)
-        handler = with_load(only_routes(with_token_comments(app), ROUTES), self._engine.load)
+        handler = self.make_handler()
         await warm_up(handler, served_name, self._engine.tasks)
         self._listener = PrivateListener(handler, args.host)
         await self._listener.open()
+
+    def make_handler(self) -> Handler:
+        """What the listener answers by; an engine for trials may put something around it."""
+        app = while_alive(AsgiBridge(self._engine.app), lambda: self._engine.is_alive)
+        return with_load(only_routes(with_token_comments(app), ROUTES), self._engine.load)
 
     def record_replica_metadata(self) -> dict[str, Any]:
         """Where routers reach this replica; Serve asks once."""

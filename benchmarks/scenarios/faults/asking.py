@@ -27,6 +27,7 @@ class Question:
         prompt: of the user.
         headers: beside the key.
         patience_s: after this the client takes the gateway for hanging.
+        max_tokens: of the answer, or None for no limit of the client's.
     """
 
     model: str
@@ -34,11 +35,14 @@ class Question:
     prompt: str = "Count to sixty."
     headers: tuple[tuple[str, str], ...] = ()
     patience_s: float = 60.0
+    max_tokens: int | None = None
 
     def to_json(self) -> bytes:
         """The request's body."""
         messages = [{"role": "user", "content": self.prompt}]
         options: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if self.is_stream else {}
+        if self.max_tokens is not None:
+            options["max_tokens"] = self.max_tokens
         return msgspec.json.encode({"model": self.model, "messages": messages, "temperature": 0, **options})
 
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+from turnout.benchmarks.scenarios.disruption.ground import LOCAL_FAULTS
 from turnout.benchmarks.scenarios.faults.aborts import measure_aborts
 from turnout.benchmarks.scenarios.faults.assembly import Options
+from turnout.benchmarks.scenarios.faults.exactness import measure_exactness
+from turnout.benchmarks.scenarios.faults.local import measure_local_faults
 from turnout.benchmarks.scenarios.faults.price import measure_price
 from turnout.benchmarks.scenarios.faults.seams import measure_seams
 from turnout.benchmarks.scenarios.faults.setup import FaultSetup
@@ -12,7 +15,7 @@ from turnout.benchmarks.scenarios.faults.volume import measure_broken_streams, m
 from turnout.benchmarks.steps import Step
 
 QUICK_STEPS = ("suite", "mixed", "streams", "seams", "aborts", "price")
-STEPS = ("suite", "mixed", "storm", "streams", "seams", "aborts", "price")
+STEPS = ("suite", "mixed", "storm", "streams", "seams", "aborts", "price", "exact", "local")
 """Every scenario, in its order."""
 
 
@@ -31,3 +34,5 @@ def _describe_steps() -> Iterator[Step[FaultSetup]]:
     yield Step("seams", ("duplicated_or_lost_tokens",), measure_seams)
     yield Step("aborts", ("leaked_after_aborts", "upstream_closed_after_client_left_p99_ms"), measure_aborts)
     yield Step("price", ("added_us_resilience",), measure_price)
+    yield Step("exact", ("continued_equals_uninterrupted_float32",), measure_exactness)
+    yield Step("local", tuple(LOCAL_FAULTS), measure_local_faults)
