@@ -24,6 +24,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         first_byte_us: microseconds to the first byte of the answer, or None.
         total_us: microseconds in all.
         is_stream: whether the client asked for a stream.
+        tags: the caller's own, for reports; see `read_tags`.
     """
 
     request_id: str
@@ -45,6 +46,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     first_byte_us: int | None
     total_us: int
     is_stream: bool
+    tags: str = ""
 
 
 class AuditEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Protocol
 
 from turnout.models.ledger import LedgerEntry
+from turnout.models.openai.tags import read_tags
 from turnout.models.providers.provider import Answer
 from turnout.models.target import Target
 from turnout.models.upstream import Outcome
@@ -98,6 +99,7 @@ class Hold:
                 None if first_byte_at is None else int((first_byte_at - way.sent_at) * 1e6),
                 int((ended_at - way.sent_at) * 1e6),
                 call.request.is_stream,
+                read_tags(call.request.fields),
             )
         )
 

@@ -44,11 +44,11 @@ class SqliteStore:
     """A `ControlStore` in one file. `open` and `close` it on the loop that uses it; only one process may, see `lock.py`."""
 
     def __init__(self, committer: Committer, path: Path) -> None:
-        self._committer = committer
+        self.committer = committer
         self.path = path
 
     def __repr__(self) -> str:
-        return f"SqliteStore({str(self.path)!r}, {self._committer!r})"
+        return f"SqliteStore({str(self.path)!r}, {self.committer!r})"
 
     @classmethod
     def open(cls, path: Path, linger_s: float = 0.002) -> Self:
@@ -75,47 +75,47 @@ class SqliteStore:
     @property
     def is_alive(self) -> bool:
         """Whether it can still write."""
-        return self._committer.is_alive
+        return self.committer.is_alive
 
     async def close(self) -> None:
         """Write what waits, and close the file."""
-        await self._committer.close()
+        await self.committer.close()
 
     async def append(self, journal: Journal) -> None:
         """See `LedgerStore`."""
-        await self._committer.write(lambda connection: _append(connection, journal))
+        await self.committer.write(lambda connection: _append(connection, journal))
 
     async def list_entries(self, after: int, limit: int) -> list[LedgerRow]:
         """See `LedgerStore`."""
-        rows = await self._committer.read(
+        rows = await self.committer.read(
             lambda connection: connection.execute(_SELECT_ENTRIES, (after, limit)).fetchall()
         )
         return [LedgerRow(seq, msgspec.convert(fields, LedgerEntry, strict=False)) for seq, *fields in rows]
 
     async def list_events(self, after: int, limit: int) -> list[AuditRow]:
         """See `LedgerStore`."""
-        rows = await self._committer.read(
+        rows = await self.committer.read(
             lambda connection: connection.execute(_SELECT_EVENTS, (after, limit)).fetchall()
         )
         return [AuditRow(seq, AuditEvent(*fields), prev_hash) for seq, prev_hash, *fields in rows]
 
     async def get_overlay(self) -> Overlay:
         """See `SettingsStore`."""
-        body = await self._committer.read(lambda connection: _find_document(connection, "overlay"))
+        body = await self.committer.read(lambda connection: _find_document(connection, "overlay"))
         return Overlay() if body is None else msgspec.msgpack.decode(body, type=Overlay)
 
     async def put_overlay(self, overlay: Overlay, event: AuditEvent) -> None:
         """See `SettingsStore`."""
-        await self._committer.write(lambda connection: _put_document(connection, "overlay", overlay, event))
+        await self.committer.write(lambda connection: _put_document(connection, "overlay", overlay, event))
 
     async def find_accepted(self) -> Accepted | None:
         """See `SettingsStore`."""
-        body = await self._committer.read(lambda connection: _find_document(connection, "accepted"))
+        body = await self.committer.read(lambda connection: _find_document(connection, "accepted"))
         return None if body is None else msgspec.msgpack.decode(body, type=Accepted)
 
     async def put_accepted(self, accepted: Accepted, event: AuditEvent) -> None:
         """See `SettingsStore`."""
-        await self._committer.write(lambda connection: _put_document(connection, "accepted", accepted, event))
+        await self.committer.write(lambda connection: _put_document(connection, "accepted", accepted, event))
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -153,7 +153,7 @@ def _append(connection: sqlite3.Connection, journal: Journal) -> None:
     except OverflowError as error:
         raise BadRequest("a row has a number of more than 63 bits") from error
     for event in journal.events:
-        _append_event(connection, event)
+        append_event(connection, event)
 
 
 def _bind(entry: LedgerEntry) -> tuple[str | int, ...]:
@@ -162,17 +162,19 @@ def _bind(entry: LedgerEntry) -> tuple[str | int, ...]:
 
     Python's sqlite3 looks for an adapter of every other type, None and bool among them, which costs more than writing the value.
     """
-    *fields, cost_nusd, first_byte_us, total_us, is_stream = msgspec.structs.astuple(entry)
+    *fields, cost_nusd, first_byte_us, total_us, is_stream, tags = msgspec.structs.astuple(entry)
     return (
         *fields,
         -1 if cost_nusd is None else cost_nusd,
         -1 if first_byte_us is None else first_byte_us,
         total_us,
         1 if is_stream else 0,
+        tags,
     )
 
 
-def _append_event(connection: sqlite3.Connection, event: AuditEvent) -> None:
+def append_event(connection: sqlite3.Connection, event: AuditEvent) -> None:
+    """Add an event to the chain; one that's there already isn't added again."""
     last = connection.execute("SELECT prev_hash, digest FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
     row = (*msgspec.structs.astuple(event), digest_event(event), chain_hash(*last) if last else _GENESIS)
     connection.execute(
@@ -190,4 +192,4 @@ def _put_document(connection: sqlite3.Connection, name: str, document: Overlay |
     connection.execute(
         "INSERT OR REPLACE INTO document (name, body) VALUES (?, ?)", (name, msgspec.msgpack.encode(document))
     )
-    _append_event(connection, event)
+    append_event(connection, event)

@@ -9,6 +9,7 @@ LEDGER = """
         input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
         cache_read_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
         usage_source TEXT NOT NULL, cost_nusd INTEGER, first_byte_us INTEGER, total_us INTEGER NOT NULL, is_stream INTEGER NOT NULL,
+        tags TEXT NOT NULL,
         UNIQUE (request_id, attempt)
     );
     CREATE TABLE audit (
