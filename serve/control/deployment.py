@@ -12,6 +12,7 @@ from turnout.serve.collector import rest_collector
 from turnout.serve.config.arguments import ControlArgs
 from turnout.serve.config.secret import Secrets
 from turnout.serve.control.admin import Desk, make_admin_app, require_key
+from turnout.serve.control.bell import Bell
 from turnout.serve.control.internal import InternalRoutes
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
@@ -43,9 +44,10 @@ class Control:
         secrets = Secrets(os.environ, ray.get_runtime_context().get_node_id())
         admin_key = secrets.read_line(args.admin_key) if args.admin_key else self._state.get_admin_key()
         self._store = SqliteStore.open(self._state.path / STORE_FILE)
-        book = await SettingsBook.open(self._store, time.time_ns)
+        bell = Bell()
+        book = await SettingsBook.open(self._store, time.time_ns, bell)
         roster = Roster(time.monotonic)
-        self._internal = PrivateListener(InternalRoutes(self._store, book, roster), args.host)
+        self._internal = PrivateListener(InternalRoutes(self._store, book, roster, bell), args.host)
         self._version = version("turnout")
         app = make_admin_app(Desk(self._store, book, roster, time.monotonic, self._version))
         self._admin = Edge(require_key(AsgiBridge(app), admin_key), EdgeConfig(ADMIN_HOST, args.admin_port))

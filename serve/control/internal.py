@@ -1,13 +1,14 @@
 """The routes that routers use: rows in, news out."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from turnout.models.errors import BadRequest, NotFound, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.ledger import Journal
+from turnout.serve.control.bell import Bell
 from turnout.serve.control.report import POLL_S, RouterReport, WatchAnswer
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
@@ -23,11 +24,35 @@ _journals = msgspec.msgpack.Decoder(Journal)
 _reports = msgspec.msgpack.Decoder(RouterReport)
 
 
+class NewsSource(Protocol):
+    """A part of Control that has something to tell routers; it rings the bell when that changes."""
+
+    def add_news(self, answer: WatchAnswer, report: RouterReport) -> WatchAnswer:
+        """The answer with a field of its own filled, if there's something that the router doesn't have by its report."""
+        ...
+
+
 class InternalRoutes:
     """A Handler; whoever may reach it is checked in front of it."""
 
-    def __init__(self, ledger: LedgerStore, book: SettingsBook, roster: Roster, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        ledger: LedgerStore,
+        book: SettingsBook,
+        roster: Roster,
+        bell: Bell,
+        sources: Sequence[NewsSource] = (),
+        poll_s: float = POLL_S,
+    ) -> None:
+        """
+        Args:
+            bell: rung whenever the book or a source has news.
+            sources: what is told beside settings and overlay.
+            poll_s: how long a report is held back when there's no news.
+        """
         self._ledger = ledger
+        self._bell = bell
+        self._sources = tuple(sources)
         self._book = book
         self._roster = roster
         self._poll_s = poll_s
@@ -57,18 +82,21 @@ class InternalRoutes:
             await self._book.accept(report.accepted, report.router)
         answer = self._answer(report)
         if answer == _NO_NEWS:
-            await self._book.wait_for_other(report.have_version, self._poll_s)
+            await self._bell.wait_until(lambda: self._answer(report) != _NO_NEWS, self._poll_s)
             self._roster.extend(report.router)
             answer = self._answer(report)
         out.full(200, MSGPACK, msgspec.msgpack.encode(answer))
 
     def _answer(self, report: RouterReport) -> WatchAnswer:
         overlay, accepted = self._book.overlay, self._book.accepted
-        return WatchAnswer(
+        answer = WatchAnswer(
             overlay=overlay if overlay.version != report.have_version else None,
             accepted=accepted.document if accepted and not report.config else None,
             wants_config=accepted is None and bool(report.config),
         )
+        for source in self._sources:
+            answer = source.add_news(answer, report)
+        return answer
 
 
 _NO_NEWS = WatchAnswer(overlay=None, accepted=None, wants_config=False)

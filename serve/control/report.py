@@ -2,6 +2,7 @@
 
 import msgspec
 
+from turnout.router.directory import KeyChanges
 from turnout.serve.config.overlay import Overlay
 
 POLL_S = 0.5
@@ -48,6 +49,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
         rejected: why it refused newer settings, or "".
         in_flight: requests it's answering.
         targets: all of its targets.
+        have_directory: version of the directory that it goes by; -1 for none yet.
     """
 
     router: str
@@ -58,6 +60,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
     rejected: str
     in_flight: int
     targets: tuple[TargetReport, ...]
+    have_directory: int = -1
 
 
 class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
@@ -68,8 +71,10 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
         overlay: to be applied, or None if the router has it.
         accepted: the settings that were last accepted, as JSON, for a router that has none; else None.
         wants_config: Control holds no settings: send them as `accepted` with the next report.
+        directory: what changed of the keys since the version that the router has, or None if it has the last.
     """
 
     overlay: Overlay | None
     accepted: bytes | None
     wants_config: bool
+    directory: KeyChanges | None = None

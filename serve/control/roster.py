@@ -1,4 +1,4 @@
-"""Which routers are alive, and which overlay each has acknowledged."""
+"""Which routers are alive, and what each has acknowledged."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,6 +37,16 @@ class Reach:
     late: tuple[str, ...] = ()
 
 
+def overlay_version(report: RouterReport) -> int:
+    """The overlay that a router applies."""
+    return report.have_version
+
+
+def directory_version(report: RouterReport) -> int:
+    """The directory that a router goes by."""
+    return report.have_directory
+
+
 class Roster:
     """Owner of the members, on one event loop. Bounded: a member is forgotten `keep_s` after its lease."""
 
@@ -71,8 +81,10 @@ class Roster:
         if member is not None:
             self._members[router] = Member(member.report, self._clock() + self._lease_s)
 
-    async def wait_for(self, version: int, within_s: float) -> Reach:
-        """Waits until every router that lives now has acknowledged overlay `version` or its lease has ended; at most `within_s`."""
+    async def wait_for(
+        self, version: int, within_s: float, have: Callable[[RouterReport], int] = overlay_version
+    ) -> Reach:
+        """Waits until every router that lives now has acknowledged `version` of what `have` reads, or its lease has ended; at most `within_s`."""
         waiting = {member.report.router for member in self.live()}
         ends_at = self._clock() + within_s
         acknowledged, lease_ended = set[str](), set[str]()
@@ -80,7 +92,7 @@ class Roster:
             moved, now = self._moved, self._clock()
             for router in waiting:
                 member = self._members.get(router)
-                if member is not None and member.report.have_version >= version:
+                if member is not None and have(member.report) >= version:
                     acknowledged.add(router)
                 elif member is None or member.lease_until <= now:
                     lease_ended.add(router)

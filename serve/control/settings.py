@@ -12,6 +12,7 @@ from turnout.models.ledger import AuditEvent
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.problem import suggest
+from turnout.serve.control.bell import Bell
 from turnout.serve.control.store import Accepted, SettingsStore
 
 ADMIN = "admin"
@@ -25,13 +26,13 @@ class SettingsBook:
     """
 
     def __init__(
-        self, store: SettingsStore, overlay: Overlay, accepted: Accepted | None, wall_ns: Callable[[], int]
+        self, store: SettingsStore, overlay: Overlay, accepted: Accepted | None, wall_ns: Callable[[], int], bell: Bell
     ) -> None:
         """`open` reads overlay and accepted settings from the store."""
         self._store = store
         self._wall_ns = wall_ns
         self._changing = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self._bell = bell
         self.overlay = overlay
         self.accepted = accepted
         self.config = None if accepted is None else try_parse(accepted.document)
@@ -40,18 +41,9 @@ class SettingsBook:
         return f"SettingsBook(overlay={self.overlay.version}, config={self.accepted.fingerprint if self.accepted else None})"
 
     @classmethod
-    async def open(cls, store: SettingsStore, wall_ns: Callable[[], int]) -> "SettingsBook":
-        """Reads both documents."""
-        return cls(store, await store.get_overlay(), await store.find_accepted(), wall_ns)
-
-    async def wait_for_other(self, version: int, within_s: float) -> None:
-        """Returns when the overlay isn't of this version, or after `within_s`."""
-        try:
-            async with asyncio.timeout(within_s):
-                while self.overlay.version == version:
-                    await self._changed.wait()
-        except TimeoutError:
-            return
+    async def open(cls, store: SettingsStore, wall_ns: Callable[[], int], bell: Bell) -> "SettingsBook":
+        """Reads both documents; `bell` is rung when the overlay has changed."""
+        return cls(store, await store.get_overlay(), await store.find_accepted(), wall_ns, bell)
 
     async def change_target(self, name: str, change: Mapping[str, float | bool | None]) -> Overlay:
         """
@@ -105,8 +97,7 @@ class SettingsBook:
     async def _put_overlay(self, overlay: Overlay, action: str, subject: str, detail: str) -> None:
         await self._store.put_overlay(overlay, AuditEvent(self._wall_ns(), ADMIN, action, subject, detail))
         self.overlay = overlay
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._bell.ring()
 
     def _check_target(self, name: str) -> None:
         if self.config is None:

@@ -41,7 +41,13 @@ _GENESIS = bytes(32)
 
 
 class SqliteStore:
-    """A `ControlStore` in one file. `open` and `close` it on the loop that uses it; only one process may, see `lock.py`."""
+    """
+    A `ControlStore` in one file. `open` and `close` it on the loop that uses it; only one process may, see `lock.py`.
+
+    Attributes:
+        committer: owns the connection; parts of Control with tables of their own work through it.
+        path: the file.
+    """
 
     def __init__(self, committer: Committer, path: Path) -> None:
         self.committer = committer

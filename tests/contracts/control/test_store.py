@@ -144,7 +144,7 @@ async def test_a_closed_store_refuses(path: Path) -> None:
 
 async def test_every_acknowledged_commit_waits_for_the_disk(path: Path, store: SqliteStore) -> None:
     await store.append(Journal((entry(),), ()))
-    mode = await store._committer.read(
+    mode = await store.committer.read(
         lambda connection: (
             connection.execute("PRAGMA journal_mode").fetchone()[0],
             connection.execute("PRAGMA synchronous").fetchone()[0],

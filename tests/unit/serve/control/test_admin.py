@@ -13,6 +13,7 @@ from turnout.models.exchange import Out, RequestHead
 from turnout.models.ledger import Journal, LedgerEntry
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.control.admin import Desk, make_admin_app, require_key
+from turnout.serve.control.bell import Bell
 from turnout.serve.control.report import RouterReport, TargetReport
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
@@ -36,6 +37,7 @@ CONFIG = DynamicConfig.model_validate(
 class Rig:
     store: SqliteStore
     book: SettingsBook
+    bell: Bell
     roster: Roster
     client: httpx.AsyncClient
 
@@ -48,12 +50,13 @@ class Rig:
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     loop = asyncio.get_running_loop()
     store = SqliteStore.open(tmp_path / "control.sqlite")
-    book = await SettingsBook.open(store, lambda: 17)
+    bell = Bell()
+    book = await SettingsBook.open(store, lambda: 17, bell)
     await book.accept(CONFIG.model_dump_json().encode(), "router-1")
     roster = Roster(loop.time, lease_s=0.05)
     app = make_admin_app(Desk(store, book, roster, loop.time, "0.0.test"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://control") as client:
-        yield Rig(store, book, roster, client)
+        yield Rig(store, book, bell, roster, client)
     await store.close()
 
 
@@ -92,7 +95,7 @@ async def test_targets_show_the_files_word_the_overlays_and_the_routers(rig: Rig
 async def test_a_change_is_answered_when_every_live_router_applies_it(rig: Rig) -> None:
     rig.roster.renew(report())
     changing = asyncio.create_task(rig.client.put("/admin/targets/here", json={"weight": 0.5, "drained": True}))
-    await rig.book.wait_for_other(0, 5)
+    await rig.bell.wait_until(lambda: rig.book.overlay.version > 0, 5)
     rig.roster.renew(report(have_version=1))
     answer = (await changing).json()
     assert answer["acknowledged"] == ["router-1"]

@@ -16,6 +16,7 @@ from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.models.target import Endpoint
 from turnout.models.upstream import UpstreamRequest
 from turnout.serve.config.dynamic import DynamicConfig
+from turnout.serve.control.bell import Bell
 from turnout.serve.control.client import ControlLink
 from turnout.serve.control.internal import InternalRoutes
 from turnout.serve.control.report import RouterReport
@@ -51,9 +52,10 @@ class Rig:
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     loop = asyncio.get_running_loop()
     store = SqliteStore.open(tmp_path / "control.sqlite")
-    book = await SettingsBook.open(store, lambda: 17)
+    bell = Bell()
+    book = await SettingsBook.open(store, lambda: 17, bell)
     roster = Roster(loop.time)
-    routes = InternalRoutes(store, book, roster, poll_s=0.05)
+    routes = InternalRoutes(store, book, roster, bell, poll_s=0.05)
     upstream = HttpUpstream()
     async with Edge(require_secret(routes, b"s3cret"), EdgeConfig("127.0.0.1", 0)) as edge:
         endpoint = Endpoint("control", edge.host, edge.port, base_path="/v1", headers=((SECRET_HEADER, b"s3cret"),))
