@@ -25,6 +25,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         total_us: microseconds in all.
         is_stream: whether the client asked for a stream.
         tags: the caller's own, for reports; see `read_tags`.
+        budgets: ids of those that the cost counts against; on the way to Control only, not a column of the ledger.
     """
 
     request_id: str
@@ -47,6 +48,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     total_us: int
     is_stream: bool
     tags: str = ""
+    budgets: tuple[str, ...] = ()
 
 
 class AuditEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -69,7 +71,13 @@ class AuditEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Journal(msgspec.Struct, frozen=True, array_like=True):
-    """A batch of rows on its way from a router to Control."""
+    """
+    A batch of rows on its way from a router to Control.
+
+    Attributes:
+        router: which router made the attempts, and so holds the money that they cost.
+    """
 
     entries: tuple[LedgerEntry, ...]
     events: tuple[AuditEvent, ...]
+    router: str = ""

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -27,7 +28,7 @@ CHECKPOINT_PAGES = 8000
 MIGRATIONS = (LEDGER, DIRECTORY, MONEY, PROOF)
 """The n-th brings a file from schema version n to n + 1; never changed once released."""
 
-_ENTRY_FIELDS = LedgerEntry.__struct_fields__
+_ENTRY_FIELDS = tuple(name for name in LedgerEntry.__struct_fields__ if name != "budgets")
 _NULLABLE = ("cost_nusd", "first_byte_us")
 _EVENT_FIELDS = AuditEvent.__struct_fields__
 _INSERT_ENTRY = (
@@ -40,6 +41,10 @@ _SELECT_EVENTS = f"SELECT seq, prev_hash, {', '.join(_EVENT_FIELDS)} FROM audit 
 _GENESIS = bytes(32)
 
 
+Follower = Callable[[sqlite3.Connection, str, Sequence[LedgerEntry]], object]
+"""Told of rows that were just inserted, and of the router that sent them, within the same transaction."""
+
+
 class SqliteStore:
     """
     A `ControlStore` in one file. `open` and `close` it on the loop that uses it; only one process may, see `lock.py`.
@@ -47,11 +52,13 @@ class SqliteStore:
     Attributes:
         committer: owns the connection; parts of Control with tables of their own work through it.
         path: the file.
+        followers: told of new rows; add to it before the first comes.
     """
 
     def __init__(self, committer: Committer, path: Path) -> None:
         self.committer = committer
         self.path = path
+        self.followers: list[Follower] = []
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r}, {self.committer!r})"
@@ -89,7 +96,7 @@ class SqliteStore:
 
     async def append(self, journal: Journal) -> None:
         """See `LedgerStore`."""
-        await self.committer.write(lambda connection: _append(connection, journal))
+        await self.committer.write(lambda connection: _append(connection, journal, self.followers))
 
     async def list_entries(self, after: int, limit: int) -> list[LedgerRow]:
         """See `LedgerStore`."""
@@ -153,13 +160,26 @@ def digest_event(event: AuditEvent) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode(event), digest_size=32).digest()
 
 
-def _append(connection: sqlite3.Connection, journal: Journal) -> None:
+def _append(connection: sqlite3.Connection, journal: Journal, followers: Sequence[Follower]) -> None:
     try:
-        connection.executemany(_INSERT_ENTRY, map(_bind, journal.entries))
+        inserted = _insert(connection, journal.entries)
     except OverflowError as error:
         raise BadRequest("a row has a number of more than 63 bits") from error
+    if inserted:
+        for follow in followers:
+            follow(connection, journal.router, inserted)
     for event in journal.events:
         append_event(connection, event)
+
+
+def _insert(connection: sqlite3.Connection, entries: Sequence[LedgerEntry]) -> Sequence[LedgerEntry]:
+    """Add the rows that aren't there yet; which those were. Only where some were there already, each is looked at by itself."""
+    connection.execute("SAVEPOINT rows")
+    if connection.executemany(_INSERT_ENTRY, map(_bind, entries)).rowcount != len(entries):
+        connection.execute("ROLLBACK TO rows")
+        entries = [entry for entry in entries if connection.execute(_INSERT_ENTRY, _bind(entry)).rowcount]
+    connection.execute("RELEASE rows")
+    return entries
 
 
 def _bind(entry: LedgerEntry) -> tuple[str | int, ...]:
@@ -168,7 +188,7 @@ def _bind(entry: LedgerEntry) -> tuple[str | int, ...]:
 
     Python's sqlite3 looks for an adapter of every other type, None and bool among them, which costs more than writing the value.
     """
-    *fields, cost_nusd, first_byte_us, total_us, is_stream, tags = msgspec.structs.astuple(entry)
+    *fields, cost_nusd, first_byte_us, total_us, is_stream, tags, _ = msgspec.structs.astuple(entry)
     return (
         *fields,
         -1 if cost_nusd is None else cost_nusd,

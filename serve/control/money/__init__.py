@@ -1,0 +1,1 @@
+"""Budgets: what is spent, what routers may spend, and who is told."""
