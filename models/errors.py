@@ -8,7 +8,9 @@ Every error that Turnout tells a caller about, as one tree.
     ├── NotFound 404 ── ModelNotFound
     ├── MethodNotAllowed 405
     ├── RequestTimeout 408
+    ├── Conflict 409
     ├── BodyTooLarge 413
+    ├── Unprocessable 422
     ├── RateLimited 429 ── BudgetExceeded
     ├── HeaderTooLarge 431
     ├── InternalError 500
@@ -129,11 +131,27 @@ class RequestTimeout(TurnoutError):
     kind = "invalid_request_error"
 
 
+class Conflict(TurnoutError):
+    """The same request, by its idempotency key, is being answered."""
+
+    status = 409
+    kind = "idempotency_error"
+    code = "idempotency_key_in_use"
+
+
 class BodyTooLarge(TurnoutError):
     """The body is over the edge's limit."""
 
     status = 413
     kind = "invalid_request_error"
+
+
+class Unprocessable(TurnoutError):
+    """An idempotency key that belongs to another request."""
+
+    status = 422
+    kind = "idempotency_error"
+    code = "idempotency_key_reused"
 
 
 class RateLimited(TurnoutError):

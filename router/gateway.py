@@ -9,10 +9,11 @@ from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.openai.made import MadeAnswer
 from turnout.models.openai.request import ApiRequest, Operation
 from turnout.models.usage import BYTES_PER_TOKEN
-from turnout.router.admit import Admitted, admit, request_id
+from turnout.router.admit import Admitted, admit, identify, request_id
 from turnout.router.call import Arrival, Call
 from turnout.router.catalogue import Catalogue
 from turnout.router.execute.attempts import Attempts
+from turnout.router.idempotency.replays import IDEMPOTENCY_KEY, Replays
 from turnout.router.observe import Observer
 from turnout.router.stages import Cache, CacheHit, Guard, Shape
 from turnout.router.values import Features
@@ -37,11 +38,13 @@ class Gateway:
         guard: Guard | None = None,
         shape: Shape | None = None,
         cache: Cache | None = None,
+        replays: Replays | None = None,
     ) -> None:
         self.catalogue = catalogue
         self._guard = guard
         self._shape = shape
         self._cache = cache
+        self._replays = replays
         self._attempts = attempts
         self._observer = observer
         self._now = now
@@ -54,13 +57,26 @@ class Gateway:
         arrival = Arrival(own_id, echo_id, self._now(), self._wall_ns())
         self._observer.in_flight += 1
         try:
-            await self._answer(arrival, operation, head, body, out)
+            if self._replays is None or IDEMPOTENCY_KEY not in head.headers:
+                await self._answer(arrival, operation, head, body, out)
+            else:
+                await self._answer_once(self._replays, arrival, operation, head, body, out)
         except TurnoutError as error:
-            self._observer.refuse(error.status)
-            _log.debug("refused", extra={"request_id": own_id, "status": error.status, "reason": error.message})
-            out.full(error.status, error_headers(error, echo_id), error.to_json())
+            self._refuse(error, arrival, out)
         finally:
             self._observer.in_flight -= 1
+
+    async def _answer_once(
+        self, replays: Replays, arrival: Arrival, operation: Operation, head: RequestHead, body: bytes, out: Out
+    ) -> None:
+        """The line for a request with an idempotency key, which may have been answered before; its refusals are answers too."""
+        async with replays.once(identify(head, self.catalogue), head, body, out) as recording:
+            if recording is None:
+                return
+            try:
+                await self._answer(arrival, operation, head, body, recording)
+            except TurnoutError as error:
+                self._refuse(error, arrival, recording)
 
     async def _answer(self, arrival: Arrival, operation: Operation, head: RequestHead, body: bytes, out: Out) -> None:
         """The line."""
@@ -91,6 +107,12 @@ class Gateway:
             return
         if attempt is not None:
             self._observer.finish(attempt, self._now())
+
+    def _refuse(self, error: TurnoutError, arrival: Arrival, out: Out) -> None:
+        """Tell the caller, and count it."""
+        self._observer.refuse(error.status)
+        _log.debug("refused", extra={"request_id": arrival.id, "status": error.status, "reason": error.message})
+        out.full(error.status, error_headers(error, arrival.echo_id), error.to_json())
 
     async def _degrade(self, call: Call, out: Out) -> bool:
         """Answer without a model, where nothing can answer now and the config allows it; whether that was done."""

@@ -15,6 +15,7 @@ from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
 from turnout.router.gateway import Gateway
+from turnout.router.idempotency.replays import Replays
 from turnout.router.observe import Observer
 from turnout.router.plan.fleet import Fleet
 from turnout.router.plan.power_of_two import power_of_two
@@ -46,6 +47,7 @@ class Rig:
     guard: Guard | None = None
     shape: Shape | None = None
     cache: Cache | None = None
+    replays: Replays | None = None
 
     def __post_init__(self) -> None:
         self.clock, self.sink, self.fleet, self.slots = FakeClock(), FakeSink(), Fleet(), Slots()
@@ -69,6 +71,7 @@ class Rig:
             guard=self.guard,
             shape=self.shape,
             cache=self.cache,
+            replays=self.replays,
             attempts=attempts,
             observer=self.observer,
             now=self.clock.now,
