@@ -11,7 +11,7 @@ Every error that Turnout tells a caller about, as one tree.
     ├── Conflict 409
     ├── BodyTooLarge 413
     ├── Unprocessable 422
-    ├── RateLimited 429 ── BudgetExceeded
+    ├── RateLimited 429 ── LimitReached, BudgetExceeded
     ├── HeaderTooLarge 431
     ├── InternalError 500
     ├── UpstreamFailed 502
@@ -21,6 +21,7 @@ Every error that Turnout tells a caller about, as one tree.
 Arguments are positional only: an error with keyword-only arguments doesn't survive the pickling that Ray does.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -161,6 +162,27 @@ class RateLimited(TurnoutError):
     kind = "rate_limit_error"
     code = "rate_limit_exceeded"
     is_retryable = True
+
+
+class LimitReached(RateLimited):
+    """
+    A limit of ours is reached, and waiting for it here would take too long.
+
+    Attributes:
+        headers: how much is left of which limit.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        /,
+    ) -> None:
+        super().__init__(message, param, retry_after_s)
+        self.args = (message, param, retry_after_s, headers)
+        self.headers = headers
 
 
 class BudgetExceeded(RateLimited):

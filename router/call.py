@@ -3,6 +3,7 @@
 import msgspec
 
 from turnout.models.access import Principal
+from turnout.models.exchange import Headers
 from turnout.models.openai.request import ApiRequest
 from turnout.router.catalogue import ModelRoute
 from turnout.router.plan.strategy import RoutePlan
@@ -27,7 +28,12 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """Everything decided before an endpoint is chosen."""
+    """
+    Everything decided before an endpoint is chosen.
+
+    Attributes:
+        limit_headers: what the caller is told of its limits.
+    """
 
     arrival: Arrival
     principal: Principal
@@ -35,6 +41,7 @@ class Call(msgspec.Struct, frozen=True):
     constraints: Constraints
     features: Features
     route: ModelRoute
+    limit_headers: Headers = ()
 
 
 class Way(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from turnout.models.access import Principal
+from turnout.models.access import Limit, Principal
 from turnout.models.target import Endpoint, Target
 
 
@@ -117,6 +117,7 @@ class ModelRoute:
         retries, fallbacks, degrade: see their types.
         hedging: None is off.
         continues: whether a stream that breaks in the middle is continued elsewhere.
+        limits: of all requests for this model, whoever asks; the gateway's own included.
     """
 
     name: str
@@ -131,6 +132,7 @@ class ModelRoute:
     degrade: Degrade = Degrade()
     hedging: Hedging | None = None
     continues: bool = True
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

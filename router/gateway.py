@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 
-from turnout.models.errors import BudgetExceeded, TurnoutError
+from turnout.models.errors import BudgetExceeded, LimitReached, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.openai.made import MadeAnswer
 from turnout.models.openai.request import ApiRequest, Operation
@@ -12,8 +13,9 @@ from turnout.models.usage import BYTES_PER_TOKEN
 from turnout.router.admit import Admitted, admit, identify, request_id
 from turnout.router.call import Arrival, Call
 from turnout.router.catalogue import Catalogue
-from turnout.router.execute.attempts import Attempts
+from turnout.router.execute.attempts import Attempt, Attempts
 from turnout.router.idempotency.replays import IDEMPOTENCY_KEY, Replays
+from turnout.router.limit.limiter import Limiter
 from turnout.router.observe import Observer
 from turnout.router.stages import Cache, CacheHit, Guard, Shape
 from turnout.router.values import Features
@@ -32,6 +34,7 @@ class Gateway:
         *,
         attempts: Attempts,
         observer: Observer,
+        limiter: Limiter,
         now: Callable[[], float],
         wall_ns: Callable[[], int],
         new_id: Callable[[], str],
@@ -47,6 +50,7 @@ class Gateway:
         self._replays = replays
         self._attempts = attempts
         self._observer = observer
+        self._limiter = limiter
         self._now = now
         self._wall_ns = wall_ns
         self._new_id = new_id
@@ -98,15 +102,26 @@ class Gateway:
                 return
 
         call = Call(arrival, principal, request, constraints, features, admitted.route)
+        if not principal.limits and not admitted.route.limits:
+            await self._execute(call, out)
+            return
+        ticket = self._limiter.ticket(call)
+        async with ticket:
+            attempt = await self._execute(ticket.call, out)
+            ticket.settle(None if attempt is None else attempt.answer)
+
+    async def _execute(self, call: Call, out: Out) -> Attempt | None:
+        """Have a model answer, or do without one; the last attempt, if there was one and it told the caller how it went."""
         try:
-            kept = out if self._cache is None else self._cache.keep(request, principal, constraints, out)
+            kept = out if self._cache is None else self._cache.keep(call.request, call.principal, call.constraints, out)
             attempt = await self._attempts.run(call, kept)
         except TurnoutError as error:
             if not error.is_retryable or not await self._degrade(call, out):
                 raise
-            return
+            return None
         if attempt is not None:
             self._observer.finish(attempt, self._now())
+        return attempt
 
     def _refuse(self, error: TurnoutError, arrival: Arrival, out: Out) -> None:
         """Tell the caller, and count it."""
@@ -172,8 +187,10 @@ def error_headers(error: TurnoutError, echo_id: bytes | None) -> Headers:
     if echo_id is not None:
         headers.append((b"x-request-id", echo_id))
     if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
-        headers.append((b"retry-after-ms", b"%d" % max(1, round(error.retry_after_s * 1e3))))
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+        headers.append((b"retry-after-ms", b"%d" % max(1, math.ceil(error.retry_after_s * 1e3))))
+    if isinstance(error, LimitReached):
+        headers += error.headers
     if isinstance(error, BudgetExceeded):
         headers.append((b"x-should-retry", b"false"))
     return headers

@@ -78,6 +78,8 @@ class Observer(Collector):
         self._continued: Counts = defaultdict(int)
         self._hedges: Counts = defaultdict(int)
         self._degraded: Counts = defaultdict(int)
+        self._limited: Counts = defaultdict(int)
+        self._limit_wait = Histogram(_SECONDS)
         self.in_flight = 0
         self.config_rejected = 0
 
@@ -121,6 +123,14 @@ class Observer(Collector):
         """Count an answer given because nothing could answer."""
         self._degraded[(kind,)] += 1
 
+    def limited(self, kind: str, unit: str, action: str) -> None:
+        """Count what a limit of ours did to a request: `refused`, `waited`, or `soft` where it's only told."""
+        self._limited[kind, unit, action] += 1
+
+    def waited_for_limits(self, seconds: float) -> None:
+        """Count a wait for room within limits, whether or not it helped."""
+        self._limit_wait.observe(seconds)
+
     def _of(self, model: str, target: str) -> _Series:
         series = self._series.get((model, target))
         if series is None:
@@ -132,6 +142,7 @@ class Observer(Collector):
         names = ["gen_ai_request_model", "turnout_target"]
         yield self._requests(names)
         yield from self._histograms(names)
+        yield self._limit_waits()
         tokens = CounterMetricFamily(
             "gen_ai_client_token_usage", "Tokens as the upstream counted them.", labels=[*names, "gen_ai_token_type"]
         )
@@ -161,6 +172,12 @@ class Observer(Collector):
         )
         yield self._continued, "turnout_continuations", "Broken streams that went on elsewhere, by how.", ["way"]
         yield self._hedges, "turnout_hedges", "Second attempts that were started, and that won.", ["event"]
+        yield (
+            self._limited,
+            "turnout_limited",
+            "Requests that a limit held up, refused or told of, by whose limit of what.",
+            ["bucket_kind", "unit", "action"],
+        )
         yield self._degraded, "turnout_degraded", "Answers given because nothing could answer, by kind.", ["kind"]
 
     def _requests(self, names: Sequence[str]) -> Metric:
@@ -187,6 +204,11 @@ class Observer(Collector):
                 buckets, total = getattr(series, attribute).cumulative()
                 family.add_metric(list(key), buckets, total)
             yield family
+
+    def _limit_waits(self) -> Metric:
+        family = HistogramMetricFamily("turnout_limit_wait_seconds", "Waits for room within limits.")
+        family.add_metric([], *self._limit_wait.cumulative())
+        return family
 
 
 def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[tuple[str, ...], int]) -> Metric:

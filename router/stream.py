@@ -198,6 +198,7 @@ def answer_headers(way: Way, now: float, usage: Usage | None) -> Headers:
         (b"x-litellm-overhead-duration-ms", overhead_ms),
         (b"x-litellm-call-id", arrival.id.encode()),
         *_route_headers(target.name, plan.reason, way.number, way.fallbacks),
+        *way.call.limit_headers,
     ]
     cost_nusd = cost_of(usage, target)
     if cost_nusd is not None:

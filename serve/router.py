@@ -24,6 +24,7 @@ from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
 from turnout.router.gateway import Gateway
+from turnout.router.limit.limiter import Limiter
 from turnout.router.observe import Observer
 from turnout.router.outbox import Outbox
 from turnout.router.plan.fleet import Fleet
@@ -64,6 +65,7 @@ class Router:
         self._fleet = Fleet()
         self._slots = Slots()
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
+        self._limiter = Limiter(self._observer, time.monotonic)
         self._gateway = self._make_gateway()
         self._config = ActiveConfig(
             args.host, Secrets(os.environ, context.get_node_id()), int(time.time()), self._install
@@ -146,6 +148,7 @@ class Router:
             Catalogue(version="", models={}, fixed_endpoints={}),
             attempts=attempts,
             observer=self._observer,
+            limiter=self._limiter,
             now=time.monotonic,
             wall_ns=time.time_ns,
             new_id=request_ids(secrets.token_hex(8)),
@@ -165,6 +168,7 @@ class Router:
         self._gateway.catalogue = catalogue
         self._fleet.set_catalogue(catalogue)
         self._slots.keep_only(set(catalogue.models))
+        self._limiter.keep_only(set(catalogue.models))
         self._discovery.follow(self._fleet.pools | {self._args.control})
 
     def _set_endpoints(self, pool: str, endpoints: tuple[Endpoint, ...]) -> None:

@@ -16,6 +16,7 @@ from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
 from turnout.router.gateway import Gateway
 from turnout.router.idempotency.replays import Replays
+from turnout.router.limit.limiter import Limiter
 from turnout.router.observe import Observer
 from turnout.router.plan.fleet import Fleet
 from turnout.router.plan.power_of_two import power_of_two
@@ -74,6 +75,7 @@ class Rig:
             replays=self.replays,
             attempts=attempts,
             observer=self.observer,
+            limiter=Limiter(self.observer, self.clock.now),
             now=self.clock.now,
             wall_ns=self.clock.wall_ns,
             new_id=lambda: f"req-{next(ids)}",
