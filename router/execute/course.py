@@ -45,8 +45,9 @@ class Course:
     Every attempt that begins takes its number from `begin_attempt`, so that none has the same and `max_attempts` counts them all.
 
     The order after a failure: another place for the same model; the same place after a pause; another model; a place that was set aside for having
-    failed others. A rate limit with a fallback of its own goes there before it waits. The first move to another place is free where that place's
-    breaker is closed, and so is one after nothing was sent; every other further attempt is paid from the retry budget.
+    failed others. A rate limit with a fallback of its own goes there before it waits, and the last of three or more attempts is kept for another
+    model. The first move to another place of the model and the first to another model are free where the place's breaker is closed and its last
+    answer wasn't a rate limit, and so is a move after nothing was sent; every other further attempt is paid from the retry budget.
     """
 
     __slots__ = (
@@ -57,7 +58,7 @@ class Course:
         "_draw",
         "_fallbacks",
         "_fleet",
-        "_has_moved",
+        "_had_free",
         "_paused",
         "_repeats",
         "_route",
@@ -84,7 +85,7 @@ class Course:
         self._cause: Cause | None = None
         self._repeats = 0
         self._paused = False
-        self._has_moved = False
+        self._had_free: set[str] = set()
         self._fallbacks = 0
         self.attempts = 0
 
@@ -163,7 +164,9 @@ class Course:
         """After a failure."""
         rule = RULES[cause]
         found: Place | Pause | None = None
-        if rule.rotates:
+        if 1 < self.attempts == self._call.route.retries.max_attempts - 1:
+            found = self._try_fall_back(cause, now)
+        if found is None and rule.rotates:
             found = self._try_rotate(cause, now)
         if found is None and cause is Cause.RATE_LIMITED and self._call.route.fallbacks.rate_limit:
             found = self._try_fall_back(cause, now)
@@ -206,7 +209,7 @@ class Course:
                 plan = self._plan(route, self._silent, now)
             except NoTarget:
                 continue
-            if self.attempts and not self._may_move(plan, cause, now):
+            if self.attempts and not self._may_move(plan, cause, now, is_same_model=False):
                 continue
             self._enter(route)
             reason = f"fallback_{cause.value if cause else 'unavailable'}"
@@ -262,13 +265,15 @@ class Course:
     def _place(self, plan: RoutePlan) -> Place:
         return Place(plan, self._route, self._fallbacks)
 
-    def _may_move(self, plan: RoutePlan, cause: Cause | None, now: float) -> bool:
+    def _may_move(self, plan: RoutePlan, cause: Cause | None, now: float, *, is_same_model: bool = True) -> bool:
         """Whether another attempt elsewhere is free or can be paid."""
         if cause is Cause.NEVER_SENT:
             return True
-        breaker = plan.candidate.breaker
-        if not self._has_moved and (breaker is None or breaker.state(now) == CLOSED):
-            self._has_moved = True
+        kind = "rotation" if is_same_model else "fallback"
+        candidate = plan.candidate
+        is_well = not candidate.is_limited and (candidate.breaker is None or candidate.breaker.state(now) == CLOSED)
+        if is_well and kind not in self._had_free:
+            self._had_free.add(kind)
             return True
         return self._may_spend(now)
 

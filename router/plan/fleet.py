@@ -28,6 +28,7 @@ class Candidate:
         load: the engine's last report, or None.
         ejected_until: loop time until which others are preferred: it has failed several times in a row.
         rest_until: loop time until which it's rate limited.
+        is_limited: whether it was rate limited when it was asked last.
         out_until: loop time until which its key is taken for dead.
     """
 
@@ -37,6 +38,7 @@ class Candidate:
         "ejected_until",
         "endpoint",
         "in_flight",
+        "is_limited",
         "load",
         "out_until",
         "rest_until",
@@ -50,6 +52,7 @@ class Candidate:
         self.in_flight = 0
         self.load: Load | None = None
         self.ejected_until = self.rest_until = self.out_until = 0.0
+        self.is_limited = False
         self._failures = 0
 
     def __repr__(self) -> str:
@@ -76,6 +79,7 @@ class Candidate:
     def rest(self, until: float) -> None:
         """It's rate limited: nothing is sent there before `until` (loop time)."""
         self.rest_until = max(self.rest_until, until)
+        self.is_limited = True
 
     def take_out(self, now: float) -> None:
         """Its key was refused."""
@@ -83,6 +87,7 @@ class Candidate:
 
     def succeed(self) -> None:
         """It answered: past failures don't count any more."""
+        self.is_limited = False
         self._failures = 0
         self.ejected_until = 0.0
 

@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout.router.execute.retry_budget import WINDOW_S, RetryBudget
@@ -46,6 +46,7 @@ def test_a_request_that_came_earlier_than_others_does_not_turn_time_back() -> No
     assert spend_all(budget, 1010.0) == 1
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), share=st.floats(0.0, 1.0), floor=st.integers(0, 5))
 def test_random_walks_agree_with_keeping_every_request_and_retry(seed: int, share: float, floor: int) -> None:
     chance, budget, now = random.Random(seed), RetryBudget(), 1000.0

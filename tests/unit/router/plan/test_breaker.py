@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import endpoints
@@ -188,6 +188,7 @@ class Oracle:
         self.probing.clear()
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     share=st.sampled_from([0.1, 0.2, 0.5, 1.0]),
