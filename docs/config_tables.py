@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from turnout.serve.config import arguments, cluster, dynamic, remote, resilience
+from turnout.serve.config import arguments, cluster, dynamic, limits, remote, resilience
 
 PAGE = Path(__file__).with_name("config.md")
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -30,6 +30,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("replicas", arguments.Replicas),
     ("limits", arguments.EdgeSettings),
     ("tls", arguments.TlsSettings),
+    ("idempotency", idempotency.IdempotencySettings),
     ("user_config of the router", dynamic.DynamicConfig),
     ("auth", dynamic.AuthSettings),
     ("providers", dynamic.ProviderSettings),
@@ -40,6 +41,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("fallbacks", resilience.FallbackSettings),
     ("degrade", resilience.DegradeSettings),
     ("hedging", resilience.HedgingSettings),
+    ("limits of requests", limits.LimitSettings),
     ("breaker", resilience.BreakerSettings),
     ("deployments", cluster.DeploymentOptions),
     ("deployments of the router", cluster.RouterOptions),

@@ -7,6 +7,7 @@ from turnout.models.target import Endpoint, Target
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.serve.config.dynamic import DynamicConfig, ModelSettings, TargetSettings
 from turnout.serve.config.keys import parse_keys
+from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.secret import ConfigError, Secrets
 from turnout.serve.config.soundness import why_no_fallback
@@ -43,7 +44,7 @@ def compile_catalogue(
     targets = _compile_targets(config)
     catalogue = Catalogue(
         version=version,
-        models={model.name: _compile_model(model, targets, created_at_s) for model in config.models},
+        models={model.name: _compile_model(model, targets, config.limits, created_at_s) for model in config.models},
         fixed_endpoints=_compile_endpoints(config, secrets),
         keys=parse_keys(secrets.read(config.auth.keys)) if config.auth.keys else {},
         is_open=config.auth.open_on_loopback,
@@ -127,7 +128,9 @@ def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
     )
 
 
-def _compile_model(model: ModelSettings, targets: dict[str, Target], created_at_s: int) -> ModelRoute:
+def _compile_model(
+    model: ModelSettings, targets: dict[str, Target], limits: LimitSettings, created_at_s: int
+) -> ModelRoute:
     return ModelRoute(
         name=model.name,
         targets=tuple(targets[target.name] for target in model.targets),
@@ -141,6 +144,7 @@ def _compile_model(model: ModelSettings, targets: dict[str, Target], created_at_
         degrade=model.degrade.to_degrade(),
         hedging=model.hedging.to_hedging() if model.hedging else None,
         continues=model.continues,
+        limits=(*limits.to_limits("global"), *model.limits.to_limits(f"model:{model.name}")),
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from turnout.models.target import ContinueBy, Endpoint
 from turnout.serve.config.fields import AppName, ModelName, PricePusd, SecretRef, Settings
+from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.remote import BaseUrl, HeaderLines, ProxyUrl, RemoteSettings, authorize
 from turnout.serve.config.resilience import (
     BreakerSettings,
@@ -160,6 +161,7 @@ class ModelSettings(Settings):
         continues: whether a stream that breaks in the middle is continued elsewhere.
         max_in_flight: requests at its targets at once, from one router replica.
         max_waiting: requests in line behind those; more are refused with 503.
+        limits: of all its requests, whoever asks.
     """
 
     name: ModelName
@@ -175,6 +177,7 @@ class ModelSettings(Settings):
     continues: bool = True
     max_in_flight: PositiveInt = 1024
     max_waiting: Annotated[int, Field(ge=0)] = 1024
+    limits: LimitSettings = LimitSettings()
 
 
 class DynamicConfig(Settings):
@@ -185,11 +188,13 @@ class DynamicConfig(Settings):
         auth: who may ask.
         providers: remote providers, by name.
         models: public names.
+        limits: of all requests to all models, whoever asks.
     """
 
     auth: AuthSettings
     providers: dict[AppName, ProviderSettings] = {}
     models: Annotated[tuple[ModelSettings, ...], Field(min_length=1)]
+    limits: LimitSettings = LimitSettings()
 
     @property
     def pools(self) -> frozenset[str]:
