@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from turnout.serve.config import arguments, cluster, dynamic, limits, remote, resilience
+from turnout.serve.config import arguments, cluster, dynamic, idempotency, limits, remote, resilience
 
 PAGE = Path(__file__).with_name("config.md")
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (

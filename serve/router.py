@@ -39,6 +39,7 @@ from turnout.serve.discovery import Discovery
 from turnout.serve.edge.config import EdgeConfig, ShareConfig
 from turnout.serve.edge.edge import Edge
 from turnout.serve.metrics import merge, render
+from turnout.serve.replaying import Replaying
 from turnout.serve.scaling import IN_FLIGHT
 from turnout.serve.site import Site
 
@@ -66,10 +67,10 @@ class Router:
         self._slots = Slots()
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
         self._limiter = Limiter(self._observer, time.monotonic)
+        references = Secrets(os.environ, context.get_node_id())
+        self._replaying = Replaying(args.idempotency, references, self._name)
         self._gateway = self._make_gateway()
-        self._config = ActiveConfig(
-            args.host, Secrets(os.environ, context.get_node_id()), int(time.time()), self._install
-        )
+        self._config = ActiveConfig(args.host, references, int(time.time()), self._install)
         self._discovery = Discovery(self._set_endpoints, self._fleet.set_loads)
         self._discovery.follow({args.control})
         self._edge = Edge(Site(self._gateway, self), self._edge_config(context.gcs_address))
@@ -99,7 +100,7 @@ class Router:
         """Raises RuntimeError when the replica should be replaced."""
         if not (self._edge.is_listening or self._edge.is_draining):
             raise RuntimeError("the listener is gone")
-        if self._watch.done() or not self._discovery.is_running:
+        if self._watch.done() or not (self._discovery.is_running and self._replaying.is_running):
             raise RuntimeError("a background task has ended")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
@@ -113,6 +114,7 @@ class Router:
         await self._outbox.drain(OUTBOX_DRAIN_S)
         self._watch.cancel()
         await self._discovery.close()
+        await self._replaying.close()
         await self._upstream.close()
 
     def why_not_ready(self) -> str | None:
@@ -152,6 +154,7 @@ class Router:
             now=time.monotonic,
             wall_ns=time.time_ns,
             new_id=request_ids(secrets.token_hex(8)),
+            replays=self._replaying.replays,
         )
 
     def _edge_config(self, cluster: str) -> EdgeConfig:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
 from turnout.serve.config.fields import AppName, ModelName, Port, Seconds, SecretRef, Settings, Variables, expand_home
+from turnout.serve.config.idempotency import IdempotencySettings
 from turnout.serve.config.remote import RemoteSettings
 from turnout.serve.edge.config import EdgeLimits, TlsFiles
 from turnout.serve.mock.script import MockScript, ModelScript
@@ -206,6 +207,7 @@ class RouterArgs(ScaledArgs):
         control: the application that keeps ledger and admin changes.
         limits: of the listener.
         tls: none is plain HTTP.
+        idempotency: what's kept for requests with an `Idempotency-Key`.
         drain_notice_s: how long the last replica on a draining node says so in `/-/healthz` and goes on accepting.
     """
 
@@ -214,6 +216,7 @@ class RouterArgs(ScaledArgs):
     control: AppName = "control"
     limits: EdgeSettings = EdgeSettings()
     tls: TlsSettings | None = None
+    idempotency: IdempotencySettings = IdempotencySettings()
     drain_notice_s: Annotated[float, Field(ge=0, le=300)] = 5.0
     target_in_flight: PositiveFloat = 256.0
 

@@ -28,6 +28,7 @@ def cross_check(root: Part) -> Found:
             dynamic = app.part.at("deployments", 0, "user_config")
             yield from _check_control(app, by_name)
             yield from _check_openness(app, dynamic)
+            yield from _check_replays(app)
             yield from _check_providers(dynamic, by_name)
             yield from _check_models(dynamic, by_name)
             yield from check_soundness(dynamic)
@@ -104,6 +105,14 @@ def _check_openness(app: _App, dynamic: Part) -> Found:
         yield dynamic.at("auth", "open_on_loopback").problem(
             f"everyone who reaches {host.text!r} could use the models without a key", hint
         )
+
+
+def _check_replays(app: _App) -> Found:
+    """Only where idempotency is written: who doesn't think of it needn't read of it."""
+    part, most = app.part.at("args", "idempotency"), app.part.at("args", "replicas", "max").content
+    if isinstance(part.content, dict) and not part.at("redis").text and isinstance(most, int) and most > 1:
+        hint = "set args.idempotency.redis, such as env:TURNOUT_REDIS_URL"
+        yield part.problem("each of several replicas knows only its own idempotency keys", hint, "warning")
 
 
 def _check_providers(dynamic: Part, by_name: dict[str, _App]) -> Found:
