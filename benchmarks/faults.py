@@ -53,6 +53,7 @@ GOALS = (
     Goal("lost_beyond_in_flight_on_router_kill", "requests"),
     Goal("lost_on_engine_kill", "requests"),
     Goal("refusal_p99_ms", "ms"),
+    Goal("lost_on_node_drain", "requests"),
 )
 """Every row of this script; those without a bound are shown for comparison."""
 

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import urllib.request
 from dataclasses import replace
 
 from turnout.benchmarks.findings import Findings
+from turnout.benchmarks.gateways.cluster import Gateway
 from turnout.benchmarks.gateways.cluster_file import PoolModel
 from turnout.benchmarks.scenarios.disruption.under_load import PACE, disturb
 from turnout.benchmarks.scenarios.setup import NotMeasurable, Setup
@@ -35,5 +37,13 @@ def measure_engine_kill(setup: Setup) -> Findings:
         gateway.wait_for_replicas(REPLICAS, REPLACED_S, POOL)
 
     scripted = replace(setup, expected='"choices"')
+    before = _count_continued(gateway)
     _, losses = disturb(scripted, gateway.subject(POOL), kill)
-    return Findings([losses.to_finding("lost_on_engine_kill")], {"engine_kill": losses.samples})
+    remark = f"{_count_continued(gateway) - before:.0f} streams went on elsewhere"
+    return Findings([losses.to_finding("lost_on_engine_kill", remark)], {"engine_kill": losses.samples})
+
+
+def _count_continued(gateway: Gateway) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.config.port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("turnout_continuations_total{"))

@@ -1,23 +1,21 @@
 """The cluster that the local faults happen to: two routers in front of a mock upstream and of two scripted engines."""
 
 import random
-import re
-import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
 from turnout.benchmarks.findings import Findings
-from turnout.benchmarks.gateways.cluster import Gateway, GatewayFailed, start_gateway
+from turnout.benchmarks.gateways.cluster import start_gateway
 from turnout.benchmarks.gateways.cluster_file import RemoteModel
 from turnout.benchmarks.load.client import LoadClient
 from turnout.benchmarks.load.upstream import MODEL, start_upstream
 from turnout.benchmarks.rounds import Subject
 from turnout.benchmarks.scenarios.disruption.control_plane import measure_config_reload, measure_controller_kill
 from turnout.benchmarks.scenarios.disruption.engines import measure_engine_kill, scripted_pool
+from turnout.benchmarks.scenarios.disruption.nodes import measure_node_drain
 from turnout.benchmarks.scenarios.disruption.overload import measure_refusals, narrow_model
-from turnout.benchmarks.scenarios.disruption.routers import REPLICAS, measure_router_kill
+from turnout.benchmarks.scenarios.disruption.routers import REPLICAS, measure_router_kill, wait_for_routers
 from turnout.benchmarks.scenarios.setup import FULL, Setup
 
 PATIENCE_S = 30.0
@@ -29,9 +27,13 @@ LOCAL_FAULTS: Mapping[str, Callable[[Setup], Findings]] = MappingProxyType(
         "lost_beyond_in_flight_on_router_kill": measure_router_kill,
         "lost_on_engine_kill": measure_engine_kill,
         "refusal_p99_ms": measure_refusals,
+        "lost_on_node_drain": measure_node_drain,
     }
 )
-"""Each figure with what measures it, on one cluster, in this order. What is lost is expected to be 0, a refusal to take less than 50 ms."""
+"""
+Each figure with what measures it, in this order; on one cluster, but for the last, which starts one of several nodes beside it. What is lost is expected to
+be 0, a refusal to take less than 50 ms.
+"""
 
 
 @contextmanager
@@ -50,7 +52,7 @@ def start_ground(client: LoadClient, randomness: random.Random) -> Iterator[Setu
             pools=[scripted_pool()],
         ) as gateway,
     ):
-        _wait_for_both_routers(gateway)
+        wait_for_routers(gateway.config.port, REPLICAS, PATIENCE_S)
         yield Setup(
             client=client,
             upstream=upstream,
@@ -63,15 +65,3 @@ def start_ground(client: LoadClient, randomness: random.Random) -> Iterator[Setu
             effort=FULL,
             randomness=randomness,
         )
-
-
-def _wait_for_both_routers(gateway: Gateway) -> None:
-    """The route answers when one of them does; /metrics has the numbers of all that do."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        with urllib.request.urlopen(f"http://127.0.0.1:{gateway.config.port}/metrics", timeout=5) as answer:
-            if len(set(re.findall(rb'replica="([^"]+)"', answer.read()))) == REPLICAS:
-                return
-        if time.monotonic() > deadline:
-            raise GatewayFailed(f"not {REPLICAS} routers answer after {PATIENCE_S:.0f} s")
-        time.sleep(0.1)

@@ -1,15 +1,17 @@
 """What clients lose when the router is updated, and when one of its replicas is killed, under load."""
 
 import os
+import re
 import signal
 import time
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
 
 from turnout.benchmarks.findings import Finding, Findings
-from turnout.benchmarks.gateways.cluster import Gateway
+from turnout.benchmarks.gateways.cluster import Gateway, GatewayFailed
 from turnout.benchmarks.load.plan import LoadResult
 from turnout.benchmarks.scenarios.disruption.under_load import (
     AFTER_S,
@@ -60,6 +62,26 @@ def measure_router_kill(setup: Setup) -> Findings:
     remark = f"{in_flight} in flight on it of {losses.unary.sent} requests and {losses.streams.sent} streams; it held {held} of {2 * CONNECTIONS}"
     finding = Finding("lost_beyond_in_flight_on_router_kill", beyond, remark)
     return Findings([finding], {"router_kill": losses.samples})
+
+
+def wait_for_routers(port: int, count: int, within_s: float) -> None:
+    """
+    Returns when so many routers answer: /metrics has the numbers of all that do.
+
+    Raises:
+        GatewayFailed: they don't in time.
+    """
+    deadline = time.monotonic() + within_s
+    found = -1
+    while found != count:
+        if time.monotonic() > deadline:
+            raise GatewayFailed(f"not {count} routers answer after {within_s:.0f} s")
+        time.sleep(0.1)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                found = len(set(re.findall(rb'replica="([^"]+)"', answer.read())))
+        except OSError:
+            continue
 
 
 def _kill_under_load(setup: Setup, gateway: Gateway) -> tuple[LoadResult, int, int]:
