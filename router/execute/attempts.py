@@ -179,9 +179,10 @@ class Attempts:
         if delay_s is None:
             attempt = await first
         else:
-            *lost, attempt = await race(reply, first, self._sleep(delay_s), start_second)
-            for each in lost:
-                if each.cause is not None:
+            ended = await race(reply, first, self._sleep(delay_s), start_second)
+            attempt = next((each for each in ended if each.is_whole), ended[-1])
+            for each in ended:
+                if each is not attempt and each.cause is not None:
                     course.note(each.way.plan.candidate, each.cause)
             if attempt.way.number > 1 and attempt.cause is None:
                 self._tally.hedge("won")
@@ -264,6 +265,8 @@ class Attempts:
                         breaker.end(era, verdict, self._now())
         if cause is not None:
             lane.disown()
+        elif not lane.is_owner:
+            cause = Cause.BROKEN_STREAM  # whole, but beside an answer that the client has part of
         return Attempt(way, outcome, answer, cause)
 
     def _find_cause(self, call: Call, provider: Provider, outcome: Outcome, answer: Answer) -> Cause | None:
