@@ -36,5 +36,7 @@ class Cause(enum.Enum):
     """The provider refuses the content."""
     BAD_REQUEST = "bad_request"
     """Any other refusal of the request itself: the same everywhere, so never tried again."""
+    BUDGET = "budget"
+    """The caller has too little money left for it; nothing was sent."""
     DEADLINE = "deadline"
     """The request's own time is over."""

@@ -85,6 +85,7 @@ class Target:
             0.0375 USD a million tokens is 37.5 of them.
         output_price_pusd: pico-USD a completion token, or None.
         breaker: None has no breaker.
+        max_output_tokens: of a request that names no limit and counts against a hard budget: without one, nothing bounds what it costs.
         continues_by: how it takes over an answer that it didn't begin. Replicas of one pool pass tokens to each other whatever is set here.
     """
 
@@ -97,6 +98,7 @@ class Target:
     input_price_pusd: int | None = None
     output_price_pusd: int | None = None
     breaker: BreakerPolicy | None = BreakerPolicy()
+    max_output_tokens: int = 4096
     continues_by: ContinueBy = ContinueBy.INSTRUCTION
 
 

@@ -4,13 +4,19 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Protocol
 
+from turnout.models.errors import Forbidden
 from turnout.models.ledger import LedgerEntry
+from turnout.models.openai.request import ApiRequest
 from turnout.models.openai.tags import read_tags
 from turnout.models.providers.provider import Answer
 from turnout.models.target import Target
 from turnout.models.upstream import Outcome
 from turnout.models.usage import Usage, UsageSource
-from turnout.router.call import Way
+from turnout.router.call import Call, Way
+from turnout.router.catalogue import ModelRoute
+from turnout.router.money.bound import bound_usage, cap_output
+from turnout.router.money.purse import Purse
+from turnout.router.money.purses import Purses
 from turnout.router.ready import READY
 
 CLIENT_LEFT = "client_left"
@@ -26,34 +32,74 @@ class LedgerSink(Protocol):
 
 
 class Account:
-    """Opens holds. What a tenant may spend comes with budgets; until then a hold holds nothing and only makes sure that the row is written."""
+    """Opens holds: money is held for an attempt before it begins, and what it has cost is booked when it ends."""
 
-    def __init__(self, sink: LedgerSink, now: Callable[[], float]) -> None:
+    def __init__(self, sink: LedgerSink, now: Callable[[], float], purses: Purses | None = None) -> None:
+        """
+        Args:
+            purses: what may be spent; without them nothing is held, and rows count against no budget.
+        """
         self.sink = sink
         self.now = now
+        self.purses = purses
 
-    def hold(self, way: Way, answer: Answer) -> "Hold":
+    def cap(self, call: Call, route: ModelRoute, target: Target) -> ApiRequest:
+        """The request as it's sent to `target`: with an output limit where a hard budget needs one and the caller gave none."""
+        budgets = call.principal.budgets
+        if not budgets or self.purses is None or not self.purses.may_refuse(budgets, route.name):
+            return call.request
+        return cap_output(call.request, target)
+
+    def find_downgrade(self, call: Call) -> str | None:
+        """The cheaper model that one of the caller's budgets sends this request to, if there is one."""
+        budgets = call.principal.budgets
+        if not budgets or self.purses is None:
+            return None
+        return self.purses.find_downgrade(budgets, call.route.name)
+
+    def hold(self, way: Way, answer: Answer, asked: ApiRequest, carried_tokens: int = 0) -> "Hold":
         """
         A hold for one attempt, for `async with`; settled inside the block, or closed with what is known when it ends.
 
         Args:
             answer: where the tokens will be read from at the end.
+            asked: the request as it's sent, see `cap`.
+            carried_tokens: of an answer so far, where the attempt goes on with it.
+
+        Raises (on entering):
+            BudgetExceeded: a budget has less left than the attempt may cost.
+            RateLimited: the money is held for requests that run.
+            Forbidden: the target has no price, so a hard budget can't be kept.
+            NoTarget: Control can't be asked, and what is leased here doesn't cover it.
         """
-        return Hold(self, way, answer)
+        return Hold(self, way, answer, asked, carried_tokens)
 
 
 class Hold:
     """The money side of one attempt."""
 
-    __slots__ = ("_account", "_answer", "_is_closed", "_way")
+    __slots__ = ("_account", "_answer", "_asked", "_carried_tokens", "_is_closed", "_nusd", "_purses", "_way")
 
-    def __init__(self, account: Account, way: Way, answer: Answer) -> None:
+    def __init__(self, account: Account, way: Way, answer: Answer, asked: ApiRequest, carried_tokens: int) -> None:
         self._account = account
         self._way = way
         self._answer = answer
+        self._asked = asked
+        self._carried_tokens = carried_tokens
+        self._nusd = 0
+        self._purses: tuple[Purse, ...] = ()
         self._is_closed = False
 
     def __aenter__(self) -> Awaitable[None]:
+        budgets = self._way.call.principal.budgets
+        purses = self._account.purses
+        if not budgets or purses is None:
+            return READY
+        self._nusd = self._find_bound(purses, budgets)
+        taken = purses.try_hold(budgets, self._way.route.name, self._nusd)
+        if taken is None:
+            return self._wait(purses, budgets)
+        self._purses = taken
         return READY
 
     def __aexit__(
@@ -73,11 +119,28 @@ class Hold:
         """Write the row for an attempt that is cancelled because another was faster."""
         self._write(0, HEDGE_LOST, None, self._account.now())
 
+    def _find_bound(self, purses: Purses, budgets: tuple[str, ...]) -> int:
+        target = self._way.plan.candidate.target
+        bound = cost_of(bound_usage(self._asked, target, self._carried_tokens), target)
+        if bound is None:
+            if not purses.policy.allows_unpriced and purses.may_refuse(budgets, self._way.route.name):
+                raise Forbidden(
+                    f"Target {target.name!r} has no price, so it can't be used within a budget: "
+                    "give it input_cost_per_token and output_cost_per_token, or set money.unpriced: allow."
+                )
+            return 0
+        return bound
+
+    async def _wait(self, purses: Purses, budgets: tuple[str, ...]) -> None:
+        call, model = self._way.call, self._way.route.name
+        self._purses = await purses.hold(budgets, model, self._nusd, call.constraints.deadline_at)
+
     def _write(self, status: int, failure: str, first_byte_at: float | None, ended_at: float) -> None:
         self._is_closed = True
         way, call, candidate = self._way, self._way.call, self._way.plan.candidate
-        target = candidate.target
+        target, purses = candidate.target, self._purses
         usage = self._usage(was_cancelled=failure in (CLIENT_LEFT, HEDGE_LOST))
+        cost_nusd = cost_of(usage, target)
         self._account.sink.put_entry(
             LedgerEntry(
                 call.arrival.id,
@@ -95,13 +158,16 @@ class Hold:
                 usage.cache_read_tokens if usage else 0,
                 usage.reasoning_tokens if usage else 0,
                 usage.source.value if usage else "",
-                cost_of(usage, target),
+                cost_nusd,
                 None if first_byte_at is None else int((first_byte_at - way.sent_at) * 1e6),
                 int((ended_at - way.sent_at) * 1e6),
                 call.request.is_stream,
                 read_tags(call.request.fields),
+                tuple([purse.id for purse in purses]) if purses else (),
             )
         )
+        if purses and self._account.purses is not None:
+            self._account.purses.settle(purses, self._nusd, cost_nusd or 0)
 
     def _usage(self, *, was_cancelled: bool) -> Usage | None:
         """As the upstream counted; else, where it had worked, an estimate: nothing is free because somebody hung up."""
@@ -112,7 +178,12 @@ class Hold:
 
 
 def cost_of(usage: Usage | None, target: Target) -> int | None:
-    """Price of `usage` at `target` in nano-USD, rounded half up, or None where tokens or a price aren't known."""
-    if usage is None or target.input_price_pusd is None or target.output_price_pusd is None:
+    """Price of `usage` at `target` in nano-USD, rounded half up, or None where tokens or a price that they need isn't known."""
+    input_pusd, output_pusd = target.input_price_pusd, target.output_price_pusd
+    if usage is None or input_pusd is None:
         return None
-    return (usage.input_tokens * target.input_price_pusd + usage.output_tokens * target.output_price_pusd + 500) // 1000
+    if output_pusd is None:
+        if usage.output_tokens:
+            return None
+        output_pusd = 0
+    return (usage.input_tokens * input_pusd + usage.output_tokens * output_pusd + 500) // 1000

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from turnout.models.access import Limit, Principal
 from turnout.models.target import Endpoint, Target
+from turnout.router.money.policy import MoneyPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class Catalogue:
         fixed_endpoints: addresses of targets that have no pool, by target name.
         drained: names of targets that take no new requests.
         keys: by BLAKE2b-256 of the key's UTF-8 bytes; never the key.
+        money: how strict to be with hard budgets.
         is_open: whether requests without a known key are let in as tenant `anonymous` (loopback only; config refuses it elsewhere).
     """
 
@@ -155,3 +157,4 @@ class Catalogue:
     drained: frozenset[str] = frozenset()
     keys: Mapping[bytes, Principal] = field(default_factory=dict[bytes, Principal])
     is_open: bool = False
+    money: MoneyPolicy = field(default_factory=MoneyPolicy)

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 import msgspec
 
 from turnout.models.cause import Cause
-from turnout.models.errors import NoTarget, TurnoutError
+from turnout.models.errors import BudgetExceeded, NoTarget, TurnoutError
 from turnout.models.exchange import Out
 from turnout.models.openai.continuation.progress import Progress, read_progress
 from turnout.models.openai.continuation.ways import Continuation
+from turnout.models.openai.request import ApiRequest
 from turnout.models.providers.provider import Answer, Provider
-from turnout.models.upstream import Limits, Outcome, Upstream
+from turnout.models.upstream import Limits, Outcome, Upstream, UpstreamRequest
 from turnout.router.account import Account
 from turnout.router.call import Call, Way
 from turnout.router.execute.course import Course, Pause, Place
@@ -26,7 +27,7 @@ from turnout.router.execute.hedging import Hedges, race
 from turnout.router.execute.judge import Judge
 from turnout.router.execute.retry_budget import RetryBudget
 from turnout.router.execute.slots import Slots
-from turnout.router.plan.fleet import Fleet
+from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.strategy import Strategy
 from turnout.router.stream import Lane, Reply
 
@@ -75,6 +76,11 @@ class Remainder(msgspec.Struct, frozen=True):
 
     progress: Progress
     way: Continuation
+
+    @property
+    def most_tokens(self) -> int:
+        """What the answer so far adds to a prompt at most."""
+        return max(self.progress.output_tokens, len(self.progress.text.encode()))
 
 
 class Attempts:
@@ -131,23 +137,25 @@ class Attempts:
 
     async def _answer(self, call: Call, reply: Reply) -> Attempt:
         """Attempt after attempt, until one is whole or nothing is left to try."""
-        course = Course(call, self._fleet, self._strategy, self._budget(call), self._draw)
+        course = self._set_out(call)
         last: Attempt | None = None
         progress: Progress | None = None
+        unpaid = ""
         while True:
             try:
                 place = await self._find_place(course)
             except NoTarget:
-                if last is None:
-                    raise
-                return self._give_up(last, reply)
-            attempt: Attempt | None
-            if progress is not None:
-                attempt = await self._go_on(call, place, course, reply, progress)
-            elif call.route.hedging is not None and not course.attempts:
-                attempt, place = await self._hedge(call, place, course, reply)
-            else:
-                attempt = await self._try(call, place, course.begin_attempt(), reply, None)
+                if last is not None:
+                    return self._give_up(last, reply)
+                if unpaid:
+                    raise BudgetExceeded(unpaid) from None
+                raise
+            try:
+                attempt, place = await self._attempt(call, place, course, reply, progress)
+            except BudgetExceeded as error:
+                unpaid = error.message
+                course.note(place.plan.candidate, Cause.BUDGET)
+                continue
             if attempt is None:
                 course.skip(place.plan.candidate)
                 continue
@@ -159,6 +167,24 @@ class Attempts:
                 progress = read_progress(call.request, reply.transcript)
                 if progress.obstacle is not None or not call.route.continues:
                     return self._give_up(last, reply)
+
+    def _set_out(self, call: Call) -> Course:
+        """A course that begins with the model asked for, or with the cheaper one that a budget asks for by now."""
+        course = Course(call, self._fleet, self._strategy, self._budget(call), self._draw)
+        cheaper = self._account.find_downgrade(call)
+        if cheaper is not None:
+            course.divert(cheaper)
+        return course
+
+    async def _attempt(
+        self, call: Call, place: Place, course: Course, reply: Reply, progress: Progress | None
+    ) -> tuple[Attempt | None, Place]:
+        """One attempt, or as many as one place may need to go on with an answer; where it was in the end, and how it went."""
+        if progress is not None:
+            return await self._go_on(call, place, course, reply, progress), place
+        if call.route.hedging is not None and not course.attempts:
+            return await self._hedge(call, place, course, reply)
+        return await self._try(call, place, course.begin_attempt(), reply, None), place
 
     async def _hedge(self, call: Call, place: Place, course: Course, reply: Reply) -> tuple[Attempt, Place]:
         """The first attempt, with a second beside it if it's slow; of two that fail the course hears of the one, the caller gets the other."""
@@ -229,25 +255,17 @@ class Attempts:
         candidate = place.plan.candidate
         provider = self._providers[candidate.target.provider]
         priority = call.principal.priority + call.request.priority
+        asked = self._account.cap(call, place.route, candidate.target)
         async with self._slots.slot(place.route, priority, call.constraints.deadline_at):
             way = Way(call, place.plan, place.route, place.fallbacks, number, self._now())
             lane = reply.lane(way)
-            if remainder is None:
-                answer = provider.read_answer(call.request, lane, lane.note_usage)
-                request = provider.write_request(call.request, candidate.target)
-            else:
-                answer = provider.read_continuation(
-                    remainder.way, call.request, remainder.progress, lane, lane.note_usage
-                )
-                request = provider.write_continuation(
-                    remainder.way, call.request, remainder.progress, candidate.target, candidate.endpoint
-                )
+            answer, request = _prepare(provider, call, asked, candidate, lane, remainder)
             with candidate:
                 breaker = candidate.breaker
                 era = breaker.begin() if breaker is not None else 0
                 verdict: bool | None = None
                 try:
-                    hold = self._account.hold(way, answer)
+                    hold = self._account.hold(way, answer, asked, 0 if remainder is None else remainder.most_tokens)
                     async with hold:
                         try:
                             outcome = await self._upstream.relay(
@@ -294,6 +312,18 @@ class Attempts:
             budget = self._budgets[name] = RetryBudget()
         budget.note_request(call.arrival.started_at)
         return budget
+
+
+def _prepare(
+    provider: Provider, call: Call, asked: ApiRequest, candidate: Candidate, lane: Lane, remainder: Remainder | None
+) -> tuple[Answer, UpstreamRequest]:
+    """What reads the answer, and what is sent."""
+    if remainder is None:
+        answer = provider.read_answer(call.request, lane, lane.note_usage)
+        return answer, provider.write_request(asked, candidate.target)
+    way, progress = remainder.way, remainder.progress
+    answer = provider.read_continuation(way, call.request, progress, lane, lane.note_usage)
+    return answer, provider.write_continuation(way, asked, progress, candidate.target, candidate.endpoint)
 
 
 def _limits(way: Way, lane: Lane) -> Limits:

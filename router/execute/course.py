@@ -15,6 +15,7 @@ from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.strategy import RoutePlan, Strategy
 
 NOTHING_LEFT = "nothing_left"
+DIVERTED = "fallback_budget"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -112,6 +113,15 @@ class Course:
         self.attempts += 1
         return self.attempts
 
+    def divert(self, model: str) -> None:
+        """Begin with a cheaper model, as a budget asks for, if it's there and serves this."""
+        route = self._catalogue.models.get(model)
+        label = self._call.request.operation.label
+        if route is not None and label in route.operations and self._fleet.candidates(model):
+            self._cause = Cause.BUDGET
+            self._paused = True
+            self._enter(route)
+
     def note(self, candidate: Candidate, cause: Cause) -> None:
         """Hear that an attempt failed there."""
         self._cause = cause
@@ -149,7 +159,8 @@ class Course:
     def _begin(self, now: float) -> Place | Pause:
         """Any place of the current model; before the first attempt, and after a pause."""
         try:
-            return self._place(self._plan(self._route, self._silent, now))
+            plan = self._plan(self._route, self._silent, now)
+            return self._place(RoutePlan(plan.candidate, DIVERTED) if self._cause is Cause.BUDGET else plan)
         except NoTarget as nothing:
             found = (
                 self._try_fall_back(self._cause, now)

@@ -41,6 +41,7 @@ RULES: Mapping[Cause, Rule] = {
     Cause.CONTEXT_WINDOW: Rule(rotates=False, repeats=False, falls_back=True, is_fault=False),
     Cause.CONTENT_POLICY: Rule(rotates=False, repeats=False, falls_back=True, is_fault=False),
     Cause.BAD_REQUEST: Rule(rotates=False, repeats=False, falls_back=False, is_fault=False),
+    Cause.BUDGET: Rule(rotates=False, repeats=False, falls_back=True, is_fault=None),
     Cause.DEADLINE: Rule(rotates=False, repeats=False, falls_back=False, is_fault=None),
 }
 """A request that's refused for what it is would be refused everywhere; a place that failed says nothing about the others."""
@@ -64,6 +65,8 @@ def fallbacks_for(cause: Cause | None, configured: Fallbacks, asked: Sequence[st
             return configured.content_policy
         case Cause.CONTEXT_WINDOW:
             return configured.context_window or configured.any_error
+        case Cause.BUDGET:
+            return configured.budget
         case Cause.RATE_LIMITED:
             return (*configured.rate_limit, *configured.any_error)
         case _:

@@ -60,10 +60,6 @@ def _check_fallbacks(model: Part, served: Operations) -> Found:
             why = why_no_fallback(model.at("name").text, other.text, served) if other.text else None
             if why is not None:
                 yield other.problem(*why)
-    if model.at("fallbacks", "budget").content:
-        yield model.at("fallbacks", "budget").problem(
-            "there are no budgets yet, so this list isn't used", "", "warning"
-        )
     if "embeddings" in _read_operations(model) and any(cause.content for cause in causes):
         yield model.at("fallbacks").problem(
             "vectors of another model can't be compared with this one's",

@@ -26,6 +26,7 @@ TABLE = (
     (Cause.CONTEXT_WINDOW, False, False, True, False, False),
     (Cause.CONTENT_POLICY, False, False, True, False, False),
     (Cause.BAD_REQUEST, False, False, False, False, False),
+    (Cause.BUDGET, False, False, True, False, None),
     (Cause.DEADLINE, False, False, False, False, None),
 )
 
@@ -52,10 +53,11 @@ def test_every_cause_has_its_rule() -> None:
         (Cause.RATE_LIMITED, ("cheap", "any"), ("any",)),
         (Cause.BAD_REQUEST, (), ()),
         (Cause.DEADLINE, (), ()),
+        (Cause.BUDGET, ("free",), ()),
         *(
             (cause, ("any",), ("any",))
             for cause in Cause
-            if cause.value not in ("content_policy", "context_window", "rate_limited", "bad_request", "deadline")
+            if cause.value not in ("content_policy", "context_window", "rate_limited", "bad_request", "deadline", "budget")
         ),
     ],
 )

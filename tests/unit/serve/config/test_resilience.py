@@ -143,7 +143,6 @@ def test_two_models_may_stand_in_for_each_other() -> None:
         ({"timeouts": {"first_token_s": 6, "attempt_s": 5}}, {}, "timeouts.first_token_s", "above attempt_s (5)"),
         ({"retries": {"backoff_first_s": 3, "backoff_max_s": 1}}, {}, "retries.backoff_first_s", "never counts"),
         ({}, {"breaker": {"open_s": 3, "open_max_s": 1}}, "targets[0].breaker.open_s", "above open_max_s (1)"),
-        ({"fallbacks": {"budget": ["large"]}}, {}, "fallbacks.budget", "no budgets yet"),
     ],
 )
 def test_what_has_no_effect_is_a_warning(model: dict[str, Any], target: dict[str, Any], path: str, says: str) -> None:
