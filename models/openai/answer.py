@@ -239,7 +239,7 @@ class AnswerScan:
             "completion_tokens": self.events,
             "total_tokens": self._prompt_tokens + self.events,
         }
-        event = {**identity, "choices": [], "usage": counted}
+        event: dict[str, object] = {**identity, "choices": [], "usage": counted}
         return b"data: " + msgspec.json.encode(event) + b"\n\n"
 
 
