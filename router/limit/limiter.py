@@ -161,8 +161,10 @@ class Ticket:
 
     async def _wait(self) -> None:
         """Wait in one line after the other, keeping what's taken, until all are passed."""
-        limiter = self._limiter
+        limiter, lines = self._limiter, (*self._terms.hard, *self._terms.soft)
         is_in = False
+        for line in lines:
+            line.keep()
         try:
             while self._taken < len(self._terms.hard):
                 await self._pass(self._terms.hard[self._taken])
@@ -173,6 +175,8 @@ class Ticket:
             limiter.tally.waited_for_limits(now - self._seen_at)
             if not is_in:
                 self._back_out(now)
+            for line in lines:
+                line.let_go()
         self._seen_at = now
         self._begin(now)
 

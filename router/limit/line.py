@@ -44,6 +44,14 @@ class Line:
         """Whether it can be forgotten without anybody noticing."""
         return not self._inside and not self._waiters and self.bucket.is_untouched(now)
 
+    def keep(self) -> None:
+        """Don't be forgotten until `let_go`: somebody will come who waits elsewhere first."""
+        self._inside += 1
+
+    def let_go(self) -> None:
+        """End what `keep` began."""
+        self._inside -= 1
+
     def try_take(self, need: float, now: float) -> bool:
         """Take `need` if it's there and nobody waits for it."""
         if self._waiters or not self.bucket.admits(need, now):

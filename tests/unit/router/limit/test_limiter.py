@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -11,67 +11,17 @@ import pytest
 from tests.fakes import FakeOut, FakeUpstream, answers, refuses, streams
 from tests.fakes_loop import run_jumping
 from tests.gateways import ANSWER, CHAT, LOCAL, STREAM, Rig, catalogue
+from tests.unit.router.limit.calls import Counts, make_call, used
 from turnout.models.access import Limit, Principal, Unit
-from turnout.models.openai.request import Operation, parse_request
-from turnout.models.providers.provider import Answer
-from turnout.router.call import Arrival, Call
+from turnout.models.errors import LimitReached
 from turnout.router.catalogue import ModelRoute, Retries
 from turnout.router.limit.limiter import Limiter, Ticket
-from turnout.router.values import Constraints, Features
 from turnout.serve.config.keys import hash_key
 
 RPM = Limit("key:k", Unit.REQUESTS, 3, 60)
 TPM = Limit("team:t", Unit.TOKENS, 1000, 60)
 SEATS = Limit("key:k", Unit.CONCURRENT, 2)
 PATIENT = Retries(max_wait_s=1e6)
-
-
-@dataclass
-class Counts:
-    """A Tally that remembers."""
-
-    limited_: list[tuple[str, str, str]] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-
-    def limited(self, kind: str, unit: str, action: str) -> None:
-        self.limited_.append((kind, unit, action))
-
-    def waited_for_limits(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-
-class Used:
-    """An Answer of which only the tokens are asked."""
-
-    def __init__(self, input_tokens: int, output_tokens: int) -> None:
-        from turnout.models.usage import Usage
-
-        self.usage = Usage(input_tokens, output_tokens)
-        self.events = 0
-
-
-def used(tokens: int) -> Answer:
-    return Used(0, tokens)  # type: ignore[return-value]
-
-
-def call(
-    *limits: Limit,
-    key: str = "k",
-    asks: int | None = None,
-    prompt: int = 10,
-    deadline_at: float = 1e9,
-    route: ModelRoute | None = None,
-    priority: int = 0,
-) -> Call:
-    route = route or ModelRoute("m", (LOCAL,), retries=PATIENT)
-    return Call(
-        Arrival("r", b"r", 0.0, 0),
-        Principal("t", key, priority=priority, limits=limits),
-        parse_request(Operation.CHAT, CHAT),
-        Constraints(False, deadline_at),
-        Features(prompt, asks),
-        route,
-    )
 
 
 def keyed_rig(*limits: Limit, upstream: FakeUpstream | None = None, **route: object) -> Rig:
@@ -189,7 +139,7 @@ def test_near_a_limit_requests_wait_their_turn() -> None:
         loop, entered = asyncio.get_running_loop(), list[float]()
 
         async def one() -> None:
-            async with limiter.ticket(call(RPM)):
+            async with limiter.ticket(make_call(RPM)):
                 entered.append(loop.time() - 1000)
 
         await asyncio.gather(*(one() for _ in range(6)))
@@ -205,7 +155,7 @@ def test_better_priority_goes_first_and_equals_by_arrival() -> None:
         entered: list[str] = []
 
         async def one(name: str, priority: int) -> None:
-            async with limiter.ticket(call(msgspec.structs.replace(RPM, amount=1), priority=priority)):
+            async with limiter.ticket(make_call(msgspec.structs.replace(RPM, amount=1), priority=priority)):
                 entered.append(name)
 
         await asyncio.gather(one("first", 9), one("b", 1), one("c", 1), one("a", 0))
@@ -216,14 +166,12 @@ def test_better_priority_goes_first_and_equals_by_arrival() -> None:
 
 def test_a_wait_that_is_too_long_is_refused_at_once_with_the_true_time() -> None:
     async def test(limiter: Limiter, counts: Counts) -> None:
-        from turnout.models.errors import LimitReached
-
         loop = asyncio.get_running_loop()
         route = ModelRoute("m", (LOCAL,), retries=Retries(max_wait_s=30))
-        waiting = [asyncio.ensure_future(_pass(limiter.ticket(call(RPM, route=route)))) for _ in range(5)]
+        waiting = [asyncio.ensure_future(_pass(limiter.ticket(make_call(RPM, route=route)))) for _ in range(5)]
         await asyncio.sleep(0)
         with pytest.raises(LimitReached) as caught:
-            await _pass(limiter.ticket(call(RPM, route=route)))
+            await _pass(limiter.ticket(make_call(RPM, route=route)))
         assert caught.value.retry_after_s == pytest.approx(40), "the fifth is refused, so one is ahead"
         assert loop.time() == 1000
         done = await asyncio.gather(*waiting, return_exceptions=True)
@@ -235,13 +183,11 @@ def test_a_wait_that_is_too_long_is_refused_at_once_with_the_true_time() -> None
 
 def test_a_deadline_before_the_turn_is_refused_at_once() -> None:
     async def test(limiter: Limiter, _: Counts) -> None:
-        from turnout.models.errors import LimitReached
-
         for _ in range(3):
-            await _pass(limiter.ticket(call(RPM)))
+            await _pass(limiter.ticket(make_call(RPM)))
         with pytest.raises(LimitReached):
-            await _pass(limiter.ticket(call(RPM, deadline_at=1019)))
-        await _pass(limiter.ticket(call(RPM, deadline_at=1021)))
+            await _pass(limiter.ticket(make_call(RPM, deadline_at=1019)))
+        await _pass(limiter.ticket(make_call(RPM, deadline_at=1021)))
         assert asyncio.get_running_loop().time() == pytest.approx(1020)
 
     on_loop(test)
@@ -250,7 +196,7 @@ def test_a_deadline_before_the_turn_is_refused_at_once() -> None:
 def test_seats_are_given_back_whatever_happens() -> None:
     async def test(limiter: Limiter, _: Counts) -> None:
         async def hold(seconds: float, *, fails: bool = False) -> None:
-            async with limiter.ticket(call(SEATS)):
+            async with limiter.ticket(make_call(SEATS)):
                 await asyncio.sleep(seconds)
                 if fails:
                     raise ZeroDivisionError
@@ -262,7 +208,7 @@ def test_seats_are_given_back_whatever_happens() -> None:
         first.cancel()
         await asyncio.wait((first, second, third, fourth))
         assert asyncio.get_running_loop().time() == pytest.approx(1005)
-        async with limiter.ticket(call(SEATS)), limiter.ticket(call(SEATS)):
+        async with limiter.ticket(make_call(SEATS)), limiter.ticket(make_call(SEATS)):
             pass
 
     on_loop(test)
@@ -270,12 +216,12 @@ def test_seats_are_given_back_whatever_happens() -> None:
 
 def test_a_request_that_gives_up_in_one_line_gives_back_what_it_took_in_another() -> None:
     async def test(limiter: Limiter, _: Counts) -> None:
-        async with limiter.ticket(call(SEATS, RPM)), limiter.ticket(call(SEATS, RPM)):
-            waiting = asyncio.ensure_future(_pass(limiter.ticket(call(SEATS, RPM))))
+        async with limiter.ticket(make_call(SEATS, RPM)), limiter.ticket(make_call(SEATS, RPM)):
+            waiting = asyncio.ensure_future(_pass(limiter.ticket(make_call(SEATS, RPM))))
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.wait((waiting,))
-        ticket = limiter.ticket(call(SEATS, RPM))
+        ticket = limiter.ticket(make_call(SEATS, RPM))
         async with ticket:
             assert (b"x-ratelimit-remaining-requests", b"0") in ticket.call.limit_headers
         assert asyncio.get_running_loop().time() == 1000
@@ -286,7 +232,7 @@ def test_a_request_that_gives_up_in_one_line_gives_back_what_it_took_in_another(
 def test_what_was_used_beyond_the_estimate_is_a_debt() -> None:
     async def test(limiter: Limiter, _: Counts) -> None:
         async def use(tokens: int) -> float:
-            ticket = limiter.ticket(call(TPM, asks=90))
+            ticket = limiter.ticket(make_call(TPM, asks=90))
             async with ticket:
                 ticket.settle(used(tokens))
             return asyncio.get_running_loop().time() - 1000
@@ -301,7 +247,7 @@ def test_more_than_a_whole_bucket_passes_when_it_is_full_and_leaves_a_debt() -> 
     async def test(limiter: Limiter, _: Counts) -> None:
         loop = asyncio.get_running_loop()
         for at in (0, 180, 360):
-            ticket = limiter.ticket(call(TPM, asks=2990))
+            ticket = limiter.ticket(make_call(TPM, asks=2990))
             async with ticket:
                 ticket.settle(used(3000))
                 assert loop.time() - 1000 == pytest.approx(at)
@@ -311,14 +257,14 @@ def test_more_than_a_whole_bucket_passes_when_it_is_full_and_leaves_a_debt() -> 
 
 def test_counts_that_nobody_uses_any_more_are_forgotten() -> None:
     async def test(limiter: Limiter, _: Counts) -> None:
-        async with limiter.ticket(call(SEATS)):
+        async with limiter.ticket(make_call(SEATS)):
             for number in range(2000):
                 limit = Limit(f"key:{number}", Unit.REQUESTS, 10, 60)
-                await _pass(limiter.ticket(call(limit, key=str(number))))
+                await _pass(limiter.ticket(make_call(limit, key=str(number))))
             assert len(limiter) == 2001
             for _ in range(30):
                 await asyncio.sleep(10)
-                await _pass(limiter.ticket(call(RPM, key="other")))
+                await _pass(limiter.ticket(make_call(RPM, key="other")))
             assert len(limiter) == 2, "the seat that is taken, and the one in use"
 
     on_loop(test)
@@ -327,8 +273,8 @@ def test_counts_that_nobody_uses_any_more_are_forgotten() -> None:
 def test_a_changed_amount_keeps_what_was_used() -> None:
     async def test(limiter: Limiter, _: Counts) -> None:
         for _ in range(3):
-            await _pass(limiter.ticket(call(RPM)))
-        ticket = limiter.ticket(call(msgspec.structs.replace(RPM, amount=10)))
+            await _pass(limiter.ticket(make_call(RPM)))
+        ticket = limiter.ticket(make_call(msgspec.structs.replace(RPM, amount=10)))
         async with ticket:
             assert (b"x-ratelimit-remaining-requests", b"6") in ticket.call.limit_headers
 
