@@ -57,7 +57,8 @@ def test_every_cause_has_its_rule() -> None:
         *(
             (cause, ("any",), ("any",))
             for cause in Cause
-            if cause.value not in ("content_policy", "context_window", "rate_limited", "bad_request", "deadline", "budget")
+            if cause.value
+            not in ("content_policy", "context_window", "rate_limited", "bad_request", "deadline", "budget")
         ),
     ],
 )
