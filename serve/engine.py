@@ -111,7 +111,7 @@ async def warm_up(handler: Handler, served_name: str, tasks: tuple[str, ...]) ->
         )
 
 
-def engine_app(args: EngineArgs) -> serve.Application:
-    """The Serve application of a vLLM pool."""
+def engine_app(args: EngineArgs, replica: type[Engine] = Engine) -> serve.Application:
+    """The Serve application of a vLLM pool; its deployment's name is the one by which routers find engines."""
     options = engine_options(args, {**ENVIRONMENT, **args.env})
-    return serve.deployment(Engine).options(name="Engine", **options).bind(args)
+    return serve.deployment(replica).options(name="Engine", **options).bind(args)

@@ -5,13 +5,9 @@ import hashlib
 from asyncio import Future
 from collections.abc import Callable
 
-from ray import serve
-
-from turnout.models.engine.in_process import ENVIRONMENT
 from turnout.models.exchange import Handler, Headers, Out, RequestHead
 from turnout.serve.config.arguments import EngineArgs
-from turnout.serve.engine import Engine
-from turnout.serve.options import engine_options
+from turnout.serve.engine import Engine, engine_app
 
 CHAT = b"/v1/chat/completions"
 FEWEST, MOST = 4, 40
@@ -83,7 +79,6 @@ def draw_place(body: bytes) -> int:
     return FEWEST + int.from_bytes(hashlib.blake2b(body, digest_size=4).digest()) % (MOST - FEWEST)
 
 
-def breaking_engine(args: EngineArgs) -> serve.Application:
-    """The Serve application; its deployment is called as an engine's, by which routers find it."""
-    options = engine_options(args, {**ENVIRONMENT, **args.env})
-    return serve.deployment(BreakingEngine).options(name="Engine", **options).bind(args)
+def breaking_engine(args: EngineArgs) -> object:
+    """The Serve application."""
+    return engine_app(args, BreakingEngine)
