@@ -7,13 +7,16 @@ from collections.abc import Callable
 import msgspec
 
 from turnout.models.access import Principal
-from turnout.models.errors import BadRequest, ModelNotFound, Unauthorized
+from turnout.models.errors import BadRequest, Forbidden, ModelNotFound, NoTarget, Unauthorized
 from turnout.models.exchange import RequestHead
 from turnout.models.openai.request import ApiRequest, Operation, parse_request
+from turnout.router.call import Arrival
 from turnout.router.catalogue import Catalogue, ModelRoute
+from turnout.router.directory import PREFIX, Directory
 from turnout.router.values import Constraints
 
 _ANONYMOUS = Principal("anonymous", "anonymous")
+_UNKNOWN_KEY = "Incorrect or missing API key: send one of this gateway's keys as 'Authorization: Bearer KEY'."
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _SECONDS = re.compile(rb"\d{1,6}(\.\d{1,6})?")
 _TOTAL, _FIRST_TOKEN, _GAP = b"x-turnout-timeout-s", b"x-turnout-ttft-s", b"x-turnout-gap-s"
@@ -28,42 +31,56 @@ class Admitted(msgspec.Struct, frozen=True):
     route: ModelRoute
 
 
-def identify(head: RequestHead, catalogue: Catalogue) -> Principal:
+def identify(head: RequestHead, catalogue: Catalogue, directory: Directory, at_ns: int) -> Principal:
     """
     Who asks, by the key in `authorization: Bearer`, `x-api-key` or `api-key`. The key is hashed before any look-up.
 
+    Args:
+        catalogue: has the cluster file's keys, which are looked at first.
+        directory: has the keys that Control handed out.
+        at_ns: wall clock.
+
     Raises:
-        Unauthorized: no key, or not one of ours: always the same body.
+        Unauthorized: no key, not one of ours, or one that has expired: always the same body.
+        Forbidden: the key, or what it belongs to, is blocked.
+        NoTarget: it looks like a key of Control's, which this router hasn't heard from yet.
     """
-    entry = catalogue.keys.get(hashlib.blake2b(_presented_key(head), digest_size=32).digest())
-    if entry is None:
-        if not catalogue.is_open:
-            raise Unauthorized(
-                "Incorrect or missing API key: send one of this gateway's keys as 'Authorization: Bearer KEY'."
-            )
-        return _ANONYMOUS
-    return entry
+    key = _presented_key(head)
+    digest = hashlib.blake2b(key, digest_size=32).digest()
+    principal = catalogue.keys.get(digest) or directory.find(digest)
+    if principal is None:
+        return _anonymous(key, catalogue, directory)
+    if principal.is_blocked:
+        raise Forbidden("This API key is blocked; whoever gave it to you can unblock it.")
+    if principal.expires_at_s is not None and principal.expires_at_s * 1e9 <= at_ns:
+        raise Unauthorized(_UNKNOWN_KEY)
+    return principal
 
 
-def admit(operation: Operation, head: RequestHead, body: bytes, catalogue: Catalogue, now: float) -> Admitted:
+def admit(
+    operation: Operation, head: RequestHead, body: bytes, catalogue: Catalogue, directory: Directory, arrival: Arrival
+) -> Admitted:
     """
     Check key, body and model, in this order, so that strangers learn nothing.
 
-    Args:
-        now: event-loop time.
-
     Raises:
-        Unauthorized: see `identify`.
+        Unauthorized, NoTarget: see `identify`.
+        Forbidden: see `identify`; and where the key isn't for this operation.
         BadRequest: the body or a header of ours is wrong; the message says which part.
         ModelNotFound: no such model for this key, the caller's own fallbacks included.
     """
-    principal = identify(head, catalogue)
+    principal = identify(head, catalogue, directory, arrival.at_ns)
+    allowed = principal.allowed_operations
+    if allowed is not None and operation.label not in allowed:
+        raise Forbidden(
+            f"This API key isn't for {operation.label}; it is for {', '.join(sorted(allowed)) or 'nothing'}."
+        )
     request = parse_request(operation, body)
     route = _find_route(request.model, operation, principal, catalogue)
     if request.fallbacks:
         for name in request.fallbacks:
             _find_route(name, operation, principal, catalogue)
-    return Admitted(principal, request, _constraints(head, request, route, now), route)
+    return Admitted(principal, request, _constraints(head, principal, request, route, arrival.started_at), route)
 
 
 def request_id(head: RequestHead, new_id: Callable[[], str]) -> tuple[str, bytes]:
@@ -80,6 +97,15 @@ def caller_id(head: RequestHead) -> bytes | None:
     """The caller's own `x-request-id`, if it is well-formed: only such a one is sent back."""
     sent = head.headers.get(b"x-request-id")
     return sent if sent is not None and _REQUEST_ID.fullmatch(sent) else None
+
+
+def _anonymous(key: bytes, catalogue: Catalogue, directory: Directory) -> Principal:
+    """Whoever has no key of ours, where anybody may come in."""
+    if catalogue.is_open:
+        return _ANONYMOUS
+    if not directory.is_known and key.startswith(PREFIX):
+        raise NoTarget("This router doesn't know its keys yet; try again soon.", None, 1.0)
+    raise Unauthorized(_UNKNOWN_KEY)
 
 
 def _presented_key(head: RequestHead) -> bytes:
@@ -102,7 +128,9 @@ def _find_route(name: str, operation: Operation, principal: Principal, catalogue
     return route
 
 
-def _constraints(head: RequestHead, request: ApiRequest, route: ModelRoute, now: float) -> Constraints:
+def _constraints(
+    head: RequestHead, principal: Principal, request: ApiRequest, route: ModelRoute, now: float
+) -> Constraints:
     headers = head.headers
     residency = headers.get(b"x-turnout-residency")
     if residency is not None and residency != b"local":
@@ -113,7 +141,7 @@ def _constraints(head: RequestHead, request: ApiRequest, route: ModelRoute, now:
     timeouts = route.timeouts
     total_s = (request.timeout_s or timeouts.total_s) if total is None else _read_seconds(_TOTAL, total)
     return Constraints(
-        residency is not None,
+        residency is not None or principal.is_local_only,
         now + min(total_s, timeouts.total_s),
         None if first_token is None else _try_shorten(timeouts.first_token_s, _FIRST_TOKEN, first_token),
         None if gap is None else _try_shorten(timeouts.gap_s, _GAP, gap),

@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Callable
 
+from turnout.models.access import Principal
 from turnout.models.errors import BudgetExceeded, LimitReached, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.openai.made import MadeAnswer
@@ -13,6 +14,7 @@ from turnout.models.usage import BYTES_PER_TOKEN
 from turnout.router.admit import Admitted, admit, identify, request_id
 from turnout.router.call import Arrival, Call
 from turnout.router.catalogue import Catalogue
+from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempt, Attempts
 from turnout.router.idempotency.replays import IDEMPOTENCY_KEY, Replays
 from turnout.router.limit.limiter import Limiter
@@ -35,6 +37,7 @@ class Gateway:
         attempts: Attempts,
         observer: Observer,
         limiter: Limiter,
+        directory: Directory,
         now: Callable[[], float],
         wall_ns: Callable[[], int],
         new_id: Callable[[], str],
@@ -51,6 +54,7 @@ class Gateway:
         self._attempts = attempts
         self._observer = observer
         self._limiter = limiter
+        self._directory = directory
         self._now = now
         self._wall_ns = wall_ns
         self._new_id = new_id
@@ -70,11 +74,15 @@ class Gateway:
         finally:
             self._observer.in_flight -= 1
 
+    def identify(self, head: RequestHead) -> Principal:
+        """Who asks. Raises as `admit.identify` does."""
+        return identify(head, self.catalogue, self._directory, self._wall_ns())
+
     async def _answer_once(
         self, replays: Replays, arrival: Arrival, operation: Operation, head: RequestHead, body: bytes, out: Out
     ) -> None:
         """The line for a request with an idempotency key, which may have been answered before; its refusals are answers too."""
-        async with replays.once(identify(head, self.catalogue), head, body, out) as recording:
+        async with replays.once(self.identify(head), head, body, out) as recording:
             if recording is None:
                 return
             try:
@@ -84,7 +92,7 @@ class Gateway:
 
     async def _answer(self, arrival: Arrival, operation: Operation, head: RequestHead, body: bytes, out: Out) -> None:
         """The line."""
-        admitted = await self._admit(operation, head, body, arrival.started_at)
+        admitted = await self._admit(operation, head, body, arrival)
         principal, constraints = admitted.principal, admitted.constraints
 
         request = admitted.request
@@ -144,11 +152,11 @@ class Gateway:
         answer_by_default(call, degrade.answer, out)
         return True
 
-    async def _admit(self, operation: Operation, head: RequestHead, body: bytes, now: float) -> Admitted:
+    async def _admit(self, operation: Operation, head: RequestHead, body: bytes, arrival: Arrival) -> Admitted:
         """Admit here, or on a thread where the body is large."""
         if len(body) < THREAD_BYTES:
-            return admit(operation, head, body, self.catalogue, now)
-        return await asyncio.to_thread(admit, operation, head, body, self.catalogue, now)
+            return admit(operation, head, body, self.catalogue, self._directory, arrival)
+        return await asyncio.to_thread(admit, operation, head, body, self.catalogue, self._directory, arrival)
 
 
 def describe(request: ApiRequest) -> Features:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from turnout.models.errors import TurnoutError
+from turnout.router.directory import Directory
 from turnout.router.execute.slots import Slots
 from turnout.router.gauges import group_by_target, why_resting
 from turnout.router.observe import Observer
@@ -34,6 +35,7 @@ class ControlWatch:
         fleet: Fleet,
         slots: Slots,
         observer: Observer,
+        directory: Directory,
     ) -> None:
         self._router = router
         self._node = node
@@ -42,6 +44,7 @@ class ControlWatch:
         self._fleet = fleet
         self._slots = slots
         self._observer = observer
+        self._directory = directory
         self._wants_config = True
         self._told = ""
 
@@ -72,10 +75,11 @@ class ControlWatch:
             rejected=config.rejected or "",
             in_flight=self._observer.in_flight,
             targets=self._targets(),
+            have_directory=self._directory.version,
         )
 
     def take(self, answer: WatchAnswer) -> None:
-        """Apply an overlay; take over the others' settings if there are none here."""
+        """Apply an overlay and what changed of the keys; take over the others' settings if there are none here."""
         self._wants_config = answer.wants_config
         if answer.accepted is not None and self._config.accepted is None:
             try:
@@ -84,6 +88,8 @@ class ControlWatch:
                 _log.error("the settings that Control keeps can't be used here: %s", error)
         if answer.overlay is not None:
             self._config.set_overlay(answer.overlay)
+        if answer.directory is not None:
+            self._directory.take(answer.directory)
 
     def _targets(self) -> tuple[TargetReport, ...]:
         by_target = group_by_target(self._fleet.all_candidates())

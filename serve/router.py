@@ -20,6 +20,7 @@ from turnout.models.providers.openai_compatible import OpenAICompatible
 from turnout.models.target import Endpoint
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue
+from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
@@ -65,6 +66,7 @@ class Router:
         self._outbox = Outbox(self._link)
         self._fleet = Fleet()
         self._slots = Slots()
+        self._directory = Directory()
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
         self._limiter = Limiter(self._observer, time.monotonic)
         references = Secrets(os.environ, context.get_node_id())
@@ -85,6 +87,7 @@ class Router:
             fleet=self._fleet,
             slots=self._slots,
             observer=self._observer,
+            directory=self._directory,
         )
         self._watch = loop.create_task(watch.run(), name="watch control")
         rest_collector()
@@ -151,6 +154,7 @@ class Router:
             attempts=attempts,
             observer=self._observer,
             limiter=self._limiter,
+            directory=self._directory,
             now=time.monotonic,
             wall_ns=time.time_ns,
             new_id=request_ids(secrets.token_hex(8)),

@@ -7,8 +7,8 @@ from typing import Protocol
 from turnout.models.errors import MethodNotAllowed, ModelNotFound, NotFound, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Handler, Headers, Out, RequestHead
 from turnout.models.openai.request import Operation
-from turnout.router.admit import caller_id, identify
-from turnout.router.catalogue import Catalogue, ModelRoute
+from turnout.router.admit import caller_id
+from turnout.router.catalogue import ModelRoute
 from turnout.router.gateway import Gateway, error_headers
 
 _TEXT: Headers = ((b"content-type", b"text/plain; charset=utf-8"),)
@@ -73,13 +73,13 @@ class Site:
 
     async def _list_models(self, head: RequestHead, body: bytes, out: Out) -> None:
         del body
-        models = [_describe(route) for route in _visible(head, self._gateway.catalogue).values()]
+        models = [_describe(route) for route in _visible(head, self._gateway).values()]
         out.full(200, JSON_HEADERS, json.dumps({"object": "list", "data": models}).encode())
 
     async def _show_model(self, head: RequestHead, body: bytes, out: Out) -> None:
         del body
         name = head.path.removeprefix(_MODEL_PREFIX).decode("latin-1")
-        route = _visible(head, self._gateway.catalogue).get(name)
+        route = _visible(head, self._gateway).get(name)
         if route is None:
             raise ModelNotFound(f"The model {name!r} does not exist or you do not have access to it.", "model")
         out.full(200, JSON_HEADERS, json.dumps(_describe(route)).encode())
@@ -109,10 +109,10 @@ class Site:
         out.full(200, _METRICS, await self._vitals.metrics())
 
 
-def _visible(head: RequestHead, catalogue: Catalogue) -> Mapping[str, ModelRoute]:
+def _visible(head: RequestHead, gateway: Gateway) -> Mapping[str, ModelRoute]:
     """The models that the caller's key may use, by name."""
-    principal = identify(head, catalogue)
-    return {name: route for name, route in catalogue.models.items() if principal.may_use(name)}
+    principal = gateway.identify(head)
+    return {name: route for name, route in gateway.catalogue.models.items() if principal.may_use(name)}
 
 
 def _describe(route: ModelRoute) -> dict[str, object]:

@@ -11,6 +11,7 @@ from turnout.models.providers.openai_compatible import OpenAICompatible
 from turnout.models.target import Target
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue, ModelRoute
+from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
@@ -53,6 +54,7 @@ class Rig:
     def __post_init__(self) -> None:
         self.clock, self.sink, self.fleet, self.slots = FakeClock(), FakeSink(), Fleet(), Slots()
         self.observer = Observer(self.fleet, self.slots, self.clock.now)
+        self.directory = Directory()
         ids = itertools.count(1)
         attempts = Attempts(
             fleet=self.fleet,
@@ -76,6 +78,7 @@ class Rig:
             attempts=attempts,
             observer=self.observer,
             limiter=Limiter(self.observer, self.clock.now),
+            directory=self.directory,
             now=self.clock.now,
             wall_ns=self.clock.wall_ns,
             new_id=lambda: f"req-{next(ids)}",

@@ -1,6 +1,5 @@
 """`/admin/*`: what an administrator may see and change. FastAPI, so that the routes describe themselves at `/admin/openapi.json`."""
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,16 +9,13 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
-from turnout.models.errors import BadRequest, NotFound, TurnoutError, Unauthorized
-from turnout.models.exchange import JSON_HEADERS, Handler, Out, RequestHead
+from turnout.models.errors import BadRequest, NotFound, TurnoutError
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.overlay import Overlay
-from turnout.serve.control.roster import Member, Reach, Roster
+from turnout.serve.control.directory.routes import DirectoryRoutes
+from turnout.serve.control.roster import REACH_S, Member, Reach, Roster
 from turnout.serve.control.settings import SettingsBook
 from turnout.serve.control.store import LedgerStore
-
-REACH_S = 5.0
-"""Longest that a change waits for routers that report and don't acknowledge. Leases end long before."""
 
 After = Annotated[int, Query(ge=0, description="rows with a greater seq")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -45,10 +41,11 @@ class Desk:
     roster: Roster
     clock: Callable[[], float]
     version: str
+    directory: DirectoryRoutes | None = None
 
 
 def make_admin_app(desk: Desk) -> FastAPI:
-    """The routes. Who may use them is checked in front, by `require_key`."""
+    """The routes. Who may use them at all is checked in front, by `require_actor`."""
     app = FastAPI(
         title="Turnout admin", version=desk.version, openapi_url="/admin/openapi.json", docs_url=None, redoc_url=None
     )
@@ -57,23 +54,9 @@ def make_admin_app(desk: Desk) -> FastAPI:
     _add_views(app, desk)
     _add_changes(app, desk)
     _add_rows(app, desk)
+    if desk.directory is not None:
+        desk.directory.add_to(app)
     return app
-
-
-def require_key(handler: Handler, key: str) -> Handler:
-    """A handler that answers 401 unless the request carries `Authorization: Bearer <key>`, compared in constant time."""
-    expected = b"Bearer " + key.encode()
-    refusal = Unauthorized(
-        "the admin key is missing or wrong: Authorization: Bearer <key of state_dir/admin.key>"
-    ).to_json()
-
-    async def check(head: RequestHead, body: bytes, out: Out) -> None:
-        if hmac.compare_digest(head.headers.get(b"authorization", b""), expected):
-            await handler(head, body, out)
-        else:
-            out.full(401, (*JSON_HEADERS, (b"www-authenticate", b"Bearer")), refusal)
-
-    return check
 
 
 def _add_views(app: FastAPI, desk: Desk) -> None:
@@ -205,5 +188,8 @@ async def _tell_error(request: Request, error: Exception) -> Response:
 
 async def _tell_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    told = "; ".join(f"{'.'.join(str(step) for step in each['loc'])}: {each['msg']}" for each in error.errors())
+    told = "; ".join(
+        f"{'.'.join(str(step) for step in each['loc'])}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    )
     return await _tell_error(request, BadRequest(told))

@@ -3,6 +3,7 @@
 import os
 import time
 from importlib.metadata import version
+from secrets import token_hex, token_urlsafe
 from typing import Any
 
 import ray
@@ -11,8 +12,13 @@ from ray import serve
 from turnout.serve.collector import rest_collector
 from turnout.serve.config.arguments import ControlArgs
 from turnout.serve.config.secret import Secrets
-from turnout.serve.control.admin import Desk, make_admin_app, require_key
+from turnout.serve.control.actor import Actors, require_actor
+from turnout.serve.control.admin import Desk, make_admin_app
 from turnout.serve.control.bell import Bell
+from turnout.serve.control.directory.book import DirectoryBook
+from turnout.serve.control.directory.desk import DirectoryDesk
+from turnout.serve.control.directory.routes import DirectoryRoutes
+from turnout.serve.control.directory.rows import DirectoryRows
 from turnout.serve.control.internal import InternalRoutes
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
@@ -47,10 +53,14 @@ class Control:
         bell = Bell()
         book = await SettingsBook.open(self._store, time.time_ns, bell)
         roster = Roster(time.monotonic)
-        self._internal = PrivateListener(InternalRoutes(self._store, book, roster, bell), args.host)
+        directory = await DirectoryBook.open(DirectoryRows(self._store.committer), time.time_ns, bell)
+        actors = Actors(admin_key, directory, time.time_ns)
+        desk = DirectoryDesk(directory, time.time_ns, new_secret=lambda: token_urlsafe(32), new_id=lambda: token_hex(8))
+        routes = DirectoryRoutes(desk, actors, roster, book, time.time_ns)
+        self._internal = PrivateListener(InternalRoutes(self._store, book, roster, bell, [directory]), args.host)
         self._version = version("turnout")
-        app = make_admin_app(Desk(self._store, book, roster, time.monotonic, self._version))
-        self._admin = Edge(require_key(AsgiBridge(app), admin_key), EdgeConfig(ADMIN_HOST, args.admin_port))
+        app = make_admin_app(Desk(self._store, book, roster, time.monotonic, self._version, routes))
+        self._admin = Edge(require_actor(AsgiBridge(app), actors), EdgeConfig(ADMIN_HOST, args.admin_port))
         await self._internal.open()
         await self._admin.start()
         rest_collector()

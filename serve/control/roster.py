@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from turnout.serve.control.report import LEASE_S, RouterReport
 
+REACH_S = 5.0
+"""Longest that a change waits for routers that report and don't acknowledge. Leases end long before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

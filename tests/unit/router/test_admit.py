@@ -11,7 +11,9 @@ from turnout.models.errors import BadRequest, ModelNotFound
 from turnout.models.openai.request import Operation
 from turnout.models.target import Target
 from turnout.router.admit import Admitted, admit
+from turnout.router.call import Arrival
 from turnout.router.catalogue import Catalogue, ModelRoute, Timeouts
+from turnout.router.directory import Directory
 
 TARGET = Target("t", "up", "openai_compatible")
 VECTORS = frozenset({"embeddings"})
@@ -27,12 +29,13 @@ CATALOGUE = Catalogue(
     keys={hashlib.blake2b(b"sk-1", digest_size=32).digest(): Principal("t", "k", frozenset({"a", "b", "vectors"}))},
 )
 
+ARRIVAL = Arrival("r", b"r", 100.0, 7_000_000_000)
+
 
 def ask(fields: dict[str, object] | None = None, **headers: str) -> Admitted:
     body = {"model": "a", "messages": [{"role": "user", "content": "hi"}], **(fields or {})}
-    return admit(
-        Operation.CHAT, head(authorization="Bearer sk-1", **headers), json.dumps(body).encode(), CATALOGUE, 100.0
-    )
+    sent = head(authorization="Bearer sk-1", **headers)
+    return admit(Operation.CHAT, sent, json.dumps(body).encode(), CATALOGUE, Directory(), ARRIVAL)
 
 
 def test_a_caller_that_says_nothing_has_the_models_times() -> None:

@@ -94,6 +94,7 @@ async def watched(config: ActiveConfig, *replies: WatchAnswer) -> list[RouterRep
         fleet=rig.fleet,
         slots=rig.slots,
         observer=rig.observer,
+        directory=rig.directory,
     )
     task = asyncio.create_task(watch.run())
     await asyncio.wait_for(link.is_spent.wait(), 5)

@@ -8,11 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fakes import FakeOut
-from turnout.models.exchange import Out, RequestHead
 from turnout.models.ledger import Journal, LedgerEntry
 from turnout.serve.config.dynamic import DynamicConfig
-from turnout.serve.control.admin import Desk, make_admin_app, require_key
+from turnout.serve.control.admin import Desk, make_admin_app
 from turnout.serve.control.bell import Bell
 from turnout.serve.control.report import RouterReport, TargetReport
 from turnout.serve.control.roster import Roster
@@ -53,7 +51,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     bell = Bell()
     book = await SettingsBook.open(store, lambda: 17, bell)
     await book.accept(CONFIG.model_dump_json().encode(), "router-1")
-    roster = Roster(loop.time, lease_s=0.05)
+    roster = Roster(loop.time, lease_s=0.5)
     app = make_admin_app(Desk(store, book, roster, loop.time, "0.0.test"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://control") as client:
         yield Rig(store, book, bell, roster, client)
@@ -188,18 +186,3 @@ async def test_an_unknown_route_says_where_the_list_is(rig: Rig) -> None:
     assert answer.status_code == 404
     assert "/admin/openapi.json" in answer.json()["error"]["message"]
     assert "/admin/targets/{name}" in (await rig.client.get("/admin/openapi.json")).json()["paths"]
-
-
-async def test_without_the_admin_key_nothing_is_answered() -> None:
-    async def answer(head: RequestHead, body: bytes, out: Out) -> None:
-        out.full(200, (), b"in")
-
-    guarded = require_key(answer, "ta-key")
-    for headers, status in (
-        ({}, 401),
-        ({b"authorization": b"Bearer "}, 401),
-        ({b"authorization": b"Bearer ta-key"}, 200),
-    ):
-        out = FakeOut()
-        await guarded(RequestHead(b"GET", b"/admin/status", b"", headers, "peer"), b"", out)
-        assert out.status == status
