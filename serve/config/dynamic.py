@@ -7,7 +7,7 @@ import msgspec
 from pydantic import Field, PositiveInt, model_validator
 
 from turnout.models.target import ContinueBy, Endpoint
-from turnout.serve.config.fields import AppName, ModelName, PricePusd, SecretRef, Settings
+from turnout.serve.config.fields import AppName, HourlyNusd, ModelName, PricePusd, SecretRef, Settings
 from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.remote import BaseUrl, HeaderLines, ProxyUrl, RemoteSettings, authorize
 from turnout.serve.config.resilience import (
@@ -133,6 +133,8 @@ class TargetSettings(Settings):
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     input_cost_per_token: PricePusd | None = None
     output_cost_per_token: PricePusd | None = None
+        gpu_hour_usd: what an hour of one GPU costs, for a pool: reports spread it over the requests by their tokens, and show idle time apart.
+        gpus: of one replica.
     breaker: BreakerSettings | None = BreakerSettings()
     continues_by: ContinueBy = ContinueBy.INSTRUCTION
 
@@ -144,6 +146,8 @@ class TargetSettings(Settings):
             raise ValueError(f"model is missing: what {self.provider!r} calls it")
         return self
 
+    gpu_hour_usd: HourlyNusd | None = None
+    gpus: Annotated[int, Field(ge=1, le=1024)] = 1
 
 class ModelSettings(Settings):
     """
@@ -151,6 +155,10 @@ class ModelSettings(Settings):
 
     Attributes:
         name: what clients put into `model`.
+        if self.provider is not None and self.gpu_hour_usd is not None:
+            raise ValueError(
+                "gpu_hour_usd is for pools; a provider's tokens have input_cost_per_token and output_cost_per_token"
+            )
         operations: the routes that serve it.
         targets: what answers for it; requests are spread over them.
         timeouts: for its requests.

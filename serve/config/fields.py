@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 PUSD_IN_USD = 10**12
 """Prices are integers of pico-USD a token, because published ones have fractions of a nano-USD: 0.0375 USD a million tokens is 37.5 nano-USD each."""
 
+NUSD_IN_USD = 10**9
+
 _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 _SECRET_NAME = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)S?$", re.IGNORECASE)
 
@@ -51,6 +53,22 @@ def _to_pusd(price: object) -> object:
     return int(amount)
 
 
+def _to_nusd(price: object) -> object:
+    if price is None or isinstance(price, bool):
+        return price
+    try:
+        amount = Decimal(str(price)) * NUSD_IN_USD
+    except InvalidOperation:
+        raise ValueError("it's a number of USD an hour, such as 2.5") from None
+    if not amount.is_finite() or amount < 0 or amount != amount.to_integral_value():
+        raise ValueError("it's a finite number of USD an hour, not negative, with at most 9 decimals")
+    return int(amount)
+
+
+def _nusd_to_usd(amount_nusd: int) -> str:
+    return f"{Decimal(amount_nusd) / NUSD_IN_USD:f}"
+
+
 def _to_usd(price_pusd: int) -> str:
     """What `_to_pusd` reads back: settings are also kept as JSON."""
     return f"{Decimal(price_pusd) / PUSD_IN_USD:f}"
@@ -81,3 +99,11 @@ Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 
 PricePusd = Annotated[int, BeforeValidator(_to_pusd), Field(ge=0, strict=True), PlainSerializer(_to_usd)]
 """Written as USD a token, exactly; kept as an integer of pico-USD a token."""
+
+HourlyNusd = Annotated[
+    int,
+    BeforeValidator(_to_nusd, json_schema_input_type=Annotated[float, Field(ge=0)]),
+    Field(ge=0, strict=True),
+    PlainSerializer(_nusd_to_usd),
+]
+"""Written as USD an hour, exactly; kept as an integer of nano-USD an hour."""

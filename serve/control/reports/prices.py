@@ -1,0 +1,110 @@
+"""Which prices were in force when: a version is kept whenever accepted settings have others, so that old rows stay explainable."""
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from turnout.serve.config.dynamic import DynamicConfig
+from turnout.serve.control.store import Accepted
+
+EXPLAINED_WITHIN_NS = 5_000_000_000
+"""Routers use new settings up to so long before Control has heard that they were accepted."""
+
+
+class TargetPrice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    What a target's tokens or its time cost.
+
+    Attributes:
+        provider: its name, or "" for a pool.
+        pool: its name, or "" for a provider.
+        input_pusd, output_pusd: pico-USD a token, or None if it isn't known.
+        gpu_hour_nusd: nano-USD for an hour of one GPU, or None.
+        gpus: of one replica.
+    """
+
+    provider: str = ""
+    pool: str = ""
+    input_pusd: int | None = None
+    output_pusd: int | None = None
+    gpu_hour_nusd: int | None = None
+    gpus: int = 1
+
+    def cost_nusd(self, input_tokens: int, output_tokens: int) -> int | None:
+        """What so many tokens cost, rounded half up, or None."""
+        if self.input_pusd is None or self.output_pusd is None:
+            return None
+        return (input_tokens * self.input_pusd + output_tokens * self.output_pusd + 500) // 1000
+
+
+class PriceVersion(msgspec.Struct, frozen=True):
+    """
+    Prices from a time on.
+
+    Attributes:
+        number: grows; the name in reports is `hash`.
+        hash: 12 hex digits, the same for the same prices.
+        at_ns: when the settings with these prices were accepted.
+        prices: by target.
+    """
+
+    number: int
+    hash: str
+    at_ns: int
+    prices: Mapping[str, TargetPrice]
+
+
+_prices = msgspec.json.Decoder(dict[str, TargetPrice])
+
+
+def record_prices(connection: sqlite3.Connection, accepted: Accepted) -> None:
+    """Keep the prices of accepted settings, in the caller's transaction, unless they are those of the version before."""
+    prices = read_prices(DynamicConfig.model_validate_json(accepted.document))
+    text = msgspec.json.encode(prices, order="sorted")
+    name = hashlib.blake2b(text, digest_size=6).hexdigest()
+    last = connection.execute("SELECT hash FROM price_version ORDER BY number DESC LIMIT 1").fetchone()
+    if last is None or last[0] != name:
+        connection.execute(
+            "INSERT INTO price_version (hash, at_ns, prices) VALUES (?, ?, ?)", (name, accepted.at_ns, text.decode())
+        )
+
+
+def list_versions(connection: sqlite3.Connection) -> list[PriceVersion]:
+    """All versions, the oldest first."""
+    rows = connection.execute("SELECT number, hash, at_ns, prices FROM price_version ORDER BY number")
+    return [PriceVersion(number, name, at_ns, _prices.decode(text)) for number, name, at_ns, text in rows]
+
+
+def read_prices(config: DynamicConfig) -> dict[str, TargetPrice]:
+    """The prices of all targets of these settings."""
+    return {
+        target.name: TargetPrice(
+            provider=target.provider or "",
+            pool=target.pool or "",
+            input_pusd=target.input_cost_per_token,
+            output_pusd=target.output_cost_per_token,
+            gpu_hour_nusd=target.gpu_hour_usd,
+            gpus=target.gpus,
+        )
+        for model in config.models
+        for target in model.targets
+    }
+
+
+def find_version(
+    versions: Sequence[PriceVersion], target: str, at_ns: int, tokens: tuple[int, int], cost_nusd: int | None
+) -> PriceVersion | None:
+    """
+    The version that a ledger row was priced by; None if it's older than all of them.
+
+    That's the one in force at the row's time, unless the next one, accepted within 5 s, explains the cost and this one doesn't.
+    """
+    in_force = [version for version in versions if version.at_ns <= at_ns]
+    soon = [version for version in versions if at_ns < version.at_ns <= at_ns + EXPLAINED_WITHIN_NS]
+    for version in (*in_force[-1:], *soon):
+        price = version.prices.get(target)
+        if price is not None and price.cost_nusd(*tokens) == cost_nusd:
+            return version
+    return in_force[-1] if in_force else None
