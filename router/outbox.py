@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -30,13 +30,28 @@ class Outbox:
     """
 
     def __init__(
-        self, post: Post, capacity: int = 200_000, batch: int = 2000, period_s: float = 0.25, jobs: int = 256
+        self,
+        post: Post,
+        capacity: int = 200_000,
+        batch: int = 2000,
+        period_s: float = 0.25,
+        jobs: int = 256,
+        *,
+        router: str = "",
+        note_safe: Callable[[Sequence[LedgerEntry]], None] | None = None,
     ) -> None:
+        """
+        Args:
+            router: whose rows these are.
+            note_safe: hears of rows that Control has, or will never take.
+        """
         self._post = post
         self._capacity = capacity
         self._batch = batch
         self._period_s = period_s
         self._max_jobs = jobs
+        self._router = router
+        self._note_safe = note_safe
         self._entries: deque[LedgerEntry] = deque()
         self._events: deque[AuditEvent] = deque()
         self._jobs: set[asyncio.Task[None]] = set()
@@ -122,7 +137,7 @@ class Outbox:
             entries = tuple(islice(self._entries, self._batch))
             events = tuple(islice(self._events, self._batch))
             try:
-                await self._post.post_journal(Journal(entries, events))
+                await self._post.post_journal(Journal(entries, events, self._router))
             except TurnoutError as error:
                 if error.is_retryable:
                     _log.warning("Control didn't take %d rows, which are kept: %s", self.waiting, error)
@@ -134,6 +149,8 @@ class Outbox:
 
     def _forget(self, entries: tuple[LedgerEntry, ...], events: tuple[AuditEvent, ...]) -> None:
         """Drop what is safe now; rows dropped for space meanwhile stood in front, so compare by identity."""
+        if self._note_safe is not None:
+            self._note_safe(entries)
         for queue, safe in ((self._entries, entries), (self._events, events)):
             for row in safe:
                 if queue and queue[0] is row:

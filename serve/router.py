@@ -26,6 +26,7 @@ from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
 from turnout.router.gateway import Gateway
 from turnout.router.limit.limiter import Limiter
+from turnout.router.money.purses import Purses
 from turnout.router.observe import Observer
 from turnout.router.outbox import Outbox
 from turnout.router.plan.fleet import Fleet
@@ -34,7 +35,7 @@ from turnout.serve.active_config import ActiveConfig
 from turnout.serve.collector import rest_collector
 from turnout.serve.config.arguments import RouterArgs
 from turnout.serve.config.secret import Secrets
-from turnout.serve.control.client import ControlLink
+from turnout.serve.control.client import ControlBank, ControlLink
 from turnout.serve.control_watch import ControlWatch
 from turnout.serve.discovery import Discovery
 from turnout.serve.edge.config import EdgeConfig, ShareConfig
@@ -63,7 +64,8 @@ class Router:
         self._name = serve.get_replica_context().replica_id.unique_id
         self._upstream = HttpUpstream()
         self._link = ControlLink(self._upstream)
-        self._outbox = Outbox(self._link)
+        self._purses = Purses(ControlBank(self._link, self._name), time.monotonic)
+        self._outbox = Outbox(self._link, router=self._name, note_safe=self._purses.note_safe)
         self._fleet = Fleet()
         self._slots = Slots()
         self._directory = Directory()
@@ -90,6 +92,7 @@ class Router:
             directory=self._directory,
         )
         self._watch = loop.create_task(watch.run(), name="watch control")
+        self._filling = loop.create_task(self._purses.run(), name="fill purses")
         rest_collector()
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -103,7 +106,11 @@ class Router:
         """Raises RuntimeError when the replica should be replaced."""
         if not (self._edge.is_listening or self._edge.is_draining):
             raise RuntimeError("the listener is gone")
-        if self._watch.done() or not (self._discovery.is_running and self._replaying.is_running):
+        if (
+            self._watch.done()
+            or self._filling.done()
+            or not (self._discovery.is_running and self._replaying.is_running)
+        ):
             raise RuntimeError("a background task has ended")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
@@ -115,6 +122,8 @@ class Router:
         notice_s = 0.0 if self._edge.host.startswith("127.") else self._args.drain_notice_s
         await self._edge.drain(self._args.drain_s, notice_s)
         await self._outbox.drain(OUTBOX_DRAIN_S)
+        self._filling.cancel()
+        await self._purses.empty()
         self._watch.cancel()
         await self._discovery.close()
         await self._replaying.close()
@@ -142,7 +151,7 @@ class Router:
             slots=self._slots,
             upstream=self._upstream,
             providers={"openai_compatible": OpenAICompatible()},
-            account=Account(self._outbox, time.monotonic),
+            account=Account(self._outbox, time.monotonic, self._purses),
             heartbeats=Heartbeats(asyncio.get_running_loop().call_later, time.monotonic),
             tally=self._observer,
             now=time.monotonic,
@@ -173,6 +182,7 @@ class Router:
 
     def _install(self, catalogue: Catalogue) -> None:
         self._gateway.catalogue = catalogue
+        self._purses.policy = catalogue.money
         self._fleet.set_catalogue(catalogue)
         self._slots.keep_only(set(catalogue.models))
         self._limiter.keep_only(set(catalogue.models))

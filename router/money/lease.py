@@ -51,6 +51,13 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     is_wanted: bool = False
 
 
+class Ask(msgspec.Struct, frozen=True, array_like=True):
+    """What a router sends to renew its leases."""
+
+    router: str
+    claims: tuple[Claim, ...]
+
+
 class Bank(Protocol):
     """Where leases come from; Control is one."""
 

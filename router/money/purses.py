@@ -159,6 +159,12 @@ class Purses:
         for purse, grant in zip(asked, grants, strict=True):
             purse.note_grant(grant, now)
 
+    async def empty(self) -> None:
+        """Give back all that isn't held, once: this router ends."""
+        for purse in self._purses.values():
+            purse.used_at = float("-inf")
+        await self.renew()
+
     async def _take(self, purse: Purse, model: str, nusd: int, until: float) -> bool:
         """Hold in one purse, if it's for this model; wait for that if it refuses."""
         while True:

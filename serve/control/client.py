@@ -9,10 +9,24 @@ from turnout.models.http.collect import call
 from turnout.models.ledger import Journal
 from turnout.models.target import Endpoint
 from turnout.models.upstream import Upstream, UpstreamRequest
-from turnout.serve.control.internal import JOURNAL, WATCH
+from turnout.router.money.lease import Ask, Claim, Grant
+from turnout.serve.control.internal import JOURNAL, LEASE, WATCH
 from turnout.serve.control.report import POLL_S, RouterReport, WatchAnswer
 
 _answers = msgspec.msgpack.Decoder(WatchAnswer)
+_grants = msgspec.msgpack.Decoder(tuple[Grant, ...])
+
+
+class ControlBank:
+    """A `Bank` for one router: Control, by its link."""
+
+    def __init__(self, link: "ControlLink", router: str) -> None:
+        self._link = link
+        self._router = router
+
+    async def renew(self, claims: tuple[Claim, ...]) -> tuple[Grant, ...]:
+        """See `Bank`."""
+        return await self._link.renew_leases(Ask(self._router, claims))
 
 
 class ControlLink:
@@ -64,6 +78,14 @@ class ControlLink:
         body = await self._post(WATCH, msgspec.msgpack.encode(report), self._timeout_s + POLL_S)
         try:
             return _answers.decode(body)
+        except msgspec.DecodeError as error:
+            raise UpstreamFailed(f"Control's answer can't be understood: {error}") from error
+
+    async def renew_leases(self, ask: Ask) -> tuple[Grant, ...]:
+        """One grant for each claim, once they are on disk. Raises as `post_journal` does."""
+        body = await self._post(LEASE, msgspec.msgpack.encode(ask), self._timeout_s)
+        try:
+            return _grants.decode(body)
         except msgspec.DecodeError as error:
             raise UpstreamFailed(f"Control's answer can't be understood: {error}") from error
 

@@ -1,5 +1,6 @@
 """The Control deployment: one replica, one writer, two listeners."""
 
+import asyncio
 import os
 import time
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from turnout.serve.control.directory.desk import DirectoryDesk
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.directory.rows import DirectoryRows
 from turnout.serve.control.internal import InternalRoutes
+from turnout.serve.control.money.treasury import Treasury
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
 from turnout.serve.control.sqlite import SqliteStore
@@ -57,7 +59,19 @@ class Control:
         actors = Actors(admin_key, directory, time.time_ns)
         desk = DirectoryDesk(directory, time.time_ns, new_secret=lambda: token_urlsafe(32), new_id=lambda: token_hex(8))
         routes = DirectoryRoutes(desk, actors, roster, book, time.time_ns)
-        self._internal = PrivateListener(InternalRoutes(self._store, book, roster, bell, [directory]), args.host)
+        treasury = Treasury(
+            self._store.committer,
+            directory,
+            lambda: [member.report.router for member in roster.live()],
+            clock=time.monotonic,
+            wall_ns=time.time_ns,
+            tell=lambda passed: None,
+        )
+        self._store.followers.append(treasury.follow)
+        self._reaper = asyncio.get_running_loop().create_task(treasury.reap_for_ever(), name="reap leases")
+        self._internal = PrivateListener(
+            InternalRoutes(self._store, book, roster, bell, [directory], treasury=treasury), args.host
+        )
         self._version = version("turnout")
         app = make_admin_app(Desk(self._store, book, roster, time.monotonic, self._version, routes))
         self._admin = Edge(require_actor(AsgiBridge(app), actors), EdgeConfig(ADMIN_HOST, args.admin_port))
@@ -81,13 +95,14 @@ class Control:
         self._internal.check()
         if not self._admin.is_listening:
             raise RuntimeError("the admin listener is gone")
-        if not self._store.is_alive:
-            raise RuntimeError("the store is closed")
+        if not self._store.is_alive or self._reaper.done():
+            raise RuntimeError("the store is closed, or nobody looks after leases")
 
     async def __del__(self) -> None:
         """Answer what is in flight, put it on disk, let go of the lock. Serve awaits this once."""
         self._is_draining = True
         await self._admin.close()
+        self._reaper.cancel()
         await self._internal.drain(DRAIN_S)
         await self._store.close()
         self._state.release()

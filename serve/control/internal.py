@@ -8,7 +8,9 @@ import msgspec
 from turnout.models.errors import BadRequest, NotFound, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.ledger import Journal
+from turnout.router.money.lease import Ask
 from turnout.serve.control.bell import Bell
+from turnout.serve.control.money.treasury import Treasury
 from turnout.serve.control.report import POLL_S, RouterReport, WatchAnswer
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
@@ -17,11 +19,13 @@ from turnout.serve.control.store import LedgerStore
 MSGPACK: Headers = ((b"content-type", b"application/msgpack"),)
 JOURNAL = "/internal/journal"
 WATCH = "/internal/watch"
+LEASE = "/internal/lease"
 
 T = TypeVar("T")
 
 _journals = msgspec.msgpack.Decoder(Journal)
 _reports = msgspec.msgpack.Decoder(RouterReport)
+_asks = msgspec.msgpack.Decoder(Ask)
 
 
 class NewsSource(Protocol):
@@ -43,12 +47,14 @@ class InternalRoutes:
         bell: Bell,
         sources: Sequence[NewsSource] = (),
         poll_s: float = POLL_S,
+        treasury: Treasury | None = None,
     ) -> None:
         """
         Args:
             bell: rung whenever the book or a source has news.
             sources: what is told beside settings and overlay.
             poll_s: how long a report is held back when there's no news.
+            treasury: where routers lease money.
         """
         self._ledger = ledger
         self._bell = bell
@@ -56,9 +62,11 @@ class InternalRoutes:
         self._book = book
         self._roster = roster
         self._poll_s = poll_s
+        self._treasury = treasury
         self._routes: dict[bytes, Callable[[bytes, Out], Awaitable[None]]] = {
             JOURNAL.encode(): self._journal,
             WATCH.encode(): self._watch,
+            LEASE.encode(): self._lease,
         }
 
     async def __call__(self, head: RequestHead, body: bytes, out: Out) -> None:
@@ -66,7 +74,7 @@ class InternalRoutes:
         try:
             route = self._routes.get(head.path)
             if route is None or head.method != b"POST":
-                raise NotFound("Control has POST /internal/journal and POST /internal/watch")
+                raise NotFound("Control has POST /internal/journal, /internal/lease and /internal/watch")
             await route(body, out)
         except TurnoutError as error:
             out.full(error.status, JSON_HEADERS, error.to_json())
@@ -74,6 +82,12 @@ class InternalRoutes:
     async def _journal(self, body: bytes, out: Out) -> None:
         await self._ledger.append(_decode(_journals, body))
         out.full(204, (), b"")
+
+    async def _lease(self, body: bytes, out: Out) -> None:
+        if self._treasury is None:
+            raise NotFound("this Control has no budgets")
+        grants = await self._treasury.renew(_decode(_asks, body))
+        out.full(200, MSGPACK, msgspec.msgpack.encode(grants))
 
     async def _watch(self, body: bytes, out: Out) -> None:
         report = _decode(_reports, body)

@@ -6,7 +6,7 @@ granted − returned − settled, never counted below 0: an attempt that cost mo
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from turnout.models.access import Budget
 from turnout.models.ledger import LedgerEntry
@@ -30,7 +30,7 @@ def book(
     connection: sqlite3.Connection,
     router: str,
     entries: Sequence[LedgerEntry],
-    definitions: Mapping[str, Budget],
+    find: Callable[[str], Budget | None],
     now_s: float,
 ) -> list[str]:
     """Count rows that were just inserted against their budgets, and against what their router holds; which budgets those are."""
@@ -40,7 +40,7 @@ def book(
             for budget in entry.budgets:
                 costs[budget] = costs.get(budget, 0) + entry.cost_nusd
     for budget, cost_nusd in costs.items():
-        connection.execute(_SPEND, (budget, span_of(definitions.get(budget), now_s).slice_s, cost_nusd))
+        connection.execute(_SPEND, (budget, span_of(find(budget), now_s).slice_s, cost_nusd))
         connection.execute(_SETTLE, (cost_nusd, router, budget))
     return [*costs]
 
@@ -114,9 +114,9 @@ def forget_spent(connection: sqlite3.Connection, budget: str, span: Span) -> int
     return spent_nusd
 
 
-def forget_old(connection: sqlite3.Connection, definitions: Mapping[str, Budget], now_s: float) -> None:
+def forget_old(connection: sqlite3.Connection, budgets: Iterable[Budget], now_s: float) -> None:
     """Drop slices of rolling windows that don't count any more; calendar windows are kept for reports."""
-    for terms in definitions.values():
+    for terms in budgets:
         if terms.window.startswith("rolling:"):
             before = find_span(terms.window, now_s).since_s
             connection.execute("DELETE FROM budget_state WHERE budget = ? AND start_s < ?", (terms.id, before))

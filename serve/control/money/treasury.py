@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from turnout.models.access import Budget
 from turnout.models.errors import NotFound, TurnoutError
 from turnout.models.ledger import AuditEvent, LedgerEntry
-from turnout.router.money.lease import Claim, Grant
+from turnout.router.money.lease import Ask, Grant
 from turnout.serve.control.committer import Committer
 from turnout.serve.control.money import books
 from turnout.serve.control.money.alerts import Passed, note_passed
@@ -28,11 +29,16 @@ WANTED_S = 1.0
 _log = logging.getLogger("turnout.money")
 
 
-class Ask(msgspec.Struct, frozen=True, array_like=True):
-    """What a router sends to renew its leases."""
+class Definitions(Protocol):
+    """The budgets that there are; the directory is one. Asked on the event loop and on the store's thread."""
 
-    router: str
-    claims: tuple[Claim, ...]
+    def find_budget(self, budget_id: str) -> Budget | None:
+        """A budget by its id."""
+        ...
+
+    def list_budgets(self) -> list[Budget]:
+        """All of them."""
+        ...
 
 
 class BudgetState(msgspec.Struct, frozen=True):
@@ -65,7 +71,7 @@ class Treasury:
     def __init__(
         self,
         committer: Committer,
-        definitions: Callable[[], Mapping[str, Budget]],
+        definitions: Definitions,
         live: Callable[[], Iterable[str]],
         *,
         clock: Callable[[], float],
@@ -74,7 +80,6 @@ class Treasury:
     ) -> None:
         """
         Args:
-            definitions: the budgets there are now; called on the store's thread too.
             live: routers that report.
             clock: monotonic seconds.
             tell: hears of shares of budgets that were passed.
@@ -90,15 +95,15 @@ class Treasury:
         self._seen: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        return f"<Treasury {len(self._definitions())} budgets, wanted back: {[*self._wanted]}>"
+        return f"<Treasury wanted back: {[*self._wanted]}>"
 
     def follow(self, connection: sqlite3.Connection, router: str, entries: Sequence[LedgerEntry]) -> None:
         """Count new rows; on the store's thread, in the transaction that adds them."""
-        definitions, now_ns = self._definitions(), self._wall_ns()
-        budgets = books.book(connection, router, entries, definitions, now_ns / 1e9)
+        now_ns, find = self._wall_ns(), self._definitions.find_budget
+        budgets = books.book(connection, router, entries, find, now_ns / 1e9)
         passed: list[Passed] = []
         for budget in budgets:
-            terms = definitions.get(budget)
+            terms = find(budget)
             if terms is not None and terms.alert_shares:
                 passed += note_passed(connection, terms, now_ns)
         if passed:
@@ -108,13 +113,13 @@ class Treasury:
         """One grant for each claim, in order, once they are on disk."""
         now = self._clock()
         self._seen[ask.router] = now
-        definitions, now_s = self._definitions(), self._wall_ns() / 1e9
+        now_s, terms = self._wall_ns() / 1e9, [self._definitions.find_budget(claim.budget) for claim in ask.claims]
         routers = len({*self._live(), ask.router})
 
         def work(connection: sqlite3.Connection) -> list[tuple[Grant, bool]]:
             return [
-                books.renew(connection, ask.router, claim, definitions.get(claim.budget), now_s, routers)
-                for claim in ask.claims
+                books.renew(connection, ask.router, claim, each, now_s, routers)
+                for claim, each in zip(ask.claims, terms, strict=True)
             ]
 
         found: list[tuple[Grant, bool]] = await self._committer.write(work)
@@ -147,20 +152,20 @@ class Treasury:
         kept = {*holders, *self._live()}
         self._seen = {router: at for router, at in self._seen.items() if router in kept and router not in gone}
         self._wanted = {budget: entry for budget, entry in self._wanted.items() if entry[1] > now}
-        definitions, now_s = self._definitions(), self._wall_ns() / 1e9
+        budgets, now_s = self._definitions.list_budgets(), self._wall_ns() / 1e9
 
         def work(connection: sqlite3.Connection) -> None:
             books.release(connection, gone)
-            books.forget_old(connection, definitions, now_s)
+            books.forget_old(connection, budgets, now_s)
 
         await self._committer.write(work)
         return gone
 
     async def list_states(self) -> list[BudgetState]:
         """Every budget, by id."""
-        definitions, now_s = self._definitions(), self._wall_ns() / 1e9
+        budgets, now_s = sorted(self._definitions.list_budgets(), key=lambda each: each.id), self._wall_ns() / 1e9
         found: list[BudgetState] = await self._committer.read(
-            lambda connection: [_read_state(connection, definitions[name], now_s) for name in sorted(definitions)]
+            lambda connection: [_read_state(connection, terms, now_s) for terms in budgets]
         )
         return found
 
@@ -193,7 +198,7 @@ class Treasury:
         return starving != router and until > now
 
     def _get_terms(self, budget: str) -> Budget:
-        terms = self._definitions().get(budget)
+        terms = self._definitions.find_budget(budget)
         if terms is None:
             raise NotFound(f"there is no budget {budget!r}")
         return terms
