@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from turnout.serve.config import arguments, cluster, dynamic, idempotency, limits, remote, resilience
+from turnout.serve.config import arguments, cluster, dynamic, idempotency, limits, oidc, remote, resilience
 
 PAGE = Path(__file__).with_name("config.md")
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -33,6 +33,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("idempotency", idempotency.IdempotencySettings),
     ("user_config of the router", dynamic.DynamicConfig),
     ("auth", dynamic.AuthSettings),
+    ("oidc", oidc.OidcSettings),
     ("providers", dynamic.ProviderSettings),
     ("models", dynamic.ModelSettings),
     ("targets", dynamic.TargetSettings),

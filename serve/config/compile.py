@@ -1,13 +1,13 @@
 """Makes the router's catalogue from the dynamic settings, the overlay, and the secrets of this process."""
 
 from dataclasses import replace
-from ipaddress import ip_address
 
 from turnout.models.target import Endpoint, Target
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.serve.config.dynamic import DynamicConfig, ModelSettings, TargetSettings
 from turnout.serve.config.keys import parse_keys
 from turnout.serve.config.limits import LimitSettings
+from turnout.serve.config.loopback import is_loopback
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.secret import ConfigError, Secrets
 from turnout.serve.config.soundness import why_no_fallback
@@ -73,16 +73,6 @@ def _weigh(model: ModelRoute, overlay: Overlay) -> ModelRoute:
 def version_of(fingerprint: str, overlay: Overlay) -> str:
     """`<fingerprint of the settings>+<overlay version>`."""
     return f"{fingerprint}+{overlay.version}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to a socket bound to `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name may resolve to anything
 
 
 def _check_fallbacks(config: DynamicConfig) -> None:

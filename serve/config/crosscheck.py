@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from turnout.serve.config.cluster import BUILDERS, KINDS, POOLS
-from turnout.serve.config.compile import is_loopback
+from turnout.serve.config.loopback import is_loopback
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found, suggest
 from turnout.serve.config.soundness import check_soundness

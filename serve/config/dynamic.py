@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 from turnout.models.target import ContinueBy, Endpoint
 from turnout.serve.config.fields import AppName, HourlyNusd, ModelName, PricePusd, SecretRef, Settings
 from turnout.serve.config.limits import LimitSettings
+from turnout.serve.config.oidc import OidcSettings
 from turnout.serve.config.remote import BaseUrl, HeaderLines, ProxyUrl, RemoteSettings, authorize
 from turnout.serve.config.resilience import (
     BreakerSettings,
@@ -28,17 +29,25 @@ class AuthSettings(Settings):
     Attributes:
         keys: where the list of keys is. Its entries are separated by commas or lines: `KEY`, `ID=KEY` or `ID=blake2b:HEX`; `keys.py` has the rules.
         open_on_loopback: let requests without a key in, as tenant `anonymous`; refused unless the router listens on loopback.
+        oidc: issuers of tokens that may be sent instead of a key; `docs/security.md` says how.
     """
 
     keys: SecretRef | None = None
     open_on_loopback: bool = False
+    oidc: Annotated[tuple[OidcSettings, ...], Field(max_length=16)] = ()
 
     @model_validator(mode="after")
     def _check_someone_may_ask(self) -> Self:
-        if self.keys is None and not self.open_on_loopback:
+        if self.keys is None and not self.open_on_loopback and not self.oidc:
             raise ValueError(
                 "nobody may ask: set keys (such as env:TURNOUT_KEYS), or open_on_loopback for a trial on one machine"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if len({issuer.name for issuer in self.oidc}) < len(self.oidc):
+            raise ValueError("two issuers have the same name, which stands before their users in ledger and audit log")
         return self
 
 
@@ -124,6 +133,8 @@ class TargetSettings(Settings):
         continues_by: how it takes over an answer that broke off elsewhere: `prefill`: it goes on from a last message of the assistant; `instruction`:
             it's asked in words to go on; `never`. Replicas of one pool pass tokens to each other in any case; a pool takes over from other targets
             unless this is `never`.
+        gpu_hour_usd: what an hour of one GPU costs, for a pool: reports spread it over the requests by their tokens, and show idle time apart.
+        gpus: of one replica.
     """
 
     name: AppName
@@ -133,10 +144,10 @@ class TargetSettings(Settings):
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     input_cost_per_token: PricePusd | None = None
     output_cost_per_token: PricePusd | None = None
-        gpu_hour_usd: what an hour of one GPU costs, for a pool: reports spread it over the requests by their tokens, and show idle time apart.
-        gpus: of one replica.
     breaker: BreakerSettings | None = BreakerSettings()
     continues_by: ContinueBy = ContinueBy.INSTRUCTION
+    gpu_hour_usd: HourlyNusd | None = None
+    gpus: Annotated[int, Field(ge=1, le=1024)] = 1
 
     @model_validator(mode="after")
     def _check_one_place(self) -> Self:
@@ -144,10 +155,12 @@ class TargetSettings(Settings):
             raise ValueError("a target has either pool or provider")
         if self.provider is not None and self.model is None:
             raise ValueError(f"model is missing: what {self.provider!r} calls it")
+        if self.provider is not None and self.gpu_hour_usd is not None:
+            raise ValueError(
+                "gpu_hour_usd is for pools; a provider's tokens have input_cost_per_token and output_cost_per_token"
+            )
         return self
 
-    gpu_hour_usd: HourlyNusd | None = None
-    gpus: Annotated[int, Field(ge=1, le=1024)] = 1
 
 class ModelSettings(Settings):
     """
@@ -155,10 +168,6 @@ class ModelSettings(Settings):
 
     Attributes:
         name: what clients put into `model`.
-        if self.provider is not None and self.gpu_hour_usd is not None:
-            raise ValueError(
-                "gpu_hour_usd is for pools; a provider's tokens have input_cost_per_token and output_cost_per_token"
-            )
         operations: the routes that serve it.
         targets: what answers for it; requests are spread over them.
         timeouts: for its requests.

@@ -5,9 +5,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from turnout.models.disk.errors import ModelNotOnDisk
 from turnout.models.disk.store import find
-from turnout.serve.config.compile import is_loopback
 from turnout.serve.config.fields import expand_home
 from turnout.serve.config.keys import parse_keys
+from turnout.serve.config.loopback import is_loopback
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found
 from turnout.serve.config.secret import THIS_MACHINE, ConfigError, Secrets, is_reference

@@ -1,0 +1,1 @@
+"""Tokens of other issuers (OIDC, JWT) as principals and actors."""
