@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import structs
 
 from turnout.models.cause import Cause
 from turnout.models.errors import BudgetExceeded, NoTarget, TurnoutError
 from turnout.models.exchange import Out
+from turnout.models.openai.continuation.ending import write_ending
 from turnout.models.openai.continuation.progress import Progress, read_progress
 from turnout.models.openai.continuation.ways import Continuation
 from turnout.models.openai.request import ApiRequest
@@ -30,6 +32,10 @@ from turnout.router.execute.slots import Slots
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.strategy import Strategy
 from turnout.router.stream import Lane, Reply
+
+
+STALE_PLAN_S = 0.001
+"""A place that was chosen longer ago than this, in front of a line, is looked at again."""
 
 
 class Tally(Protocol):
@@ -140,33 +146,25 @@ class Attempts:
         course = self._set_out(call)
         last: Attempt | None = None
         progress: Progress | None = None
-        unpaid = ""
         while True:
             try:
                 place = await self._find_place(course)
-            except NoTarget:
-                if last is not None:
-                    return self._give_up(last, reply)
-                if unpaid:
-                    raise BudgetExceeded(unpaid) from None
-                raise
-            try:
-                attempt, place = await self._attempt(call, place, course, reply, progress)
-            except BudgetExceeded as error:
-                unpaid = error.message
-                course.note(place.plan.candidate, Cause.BUDGET)
-                continue
+                attempt = await self._attempt(course, place, reply, progress)
+            except (NoTarget, BudgetExceeded):
+                if last is None:
+                    raise
+                return self._give_up(last, reply)
             if attempt is None:
                 course.skip(place.plan.candidate)
                 continue
             last = attempt
             if last.cause is None:
                 return last
-            course.note(place.plan.candidate, last.cause)
+            course.note(last.way.plan.candidate, last.cause)
             if reply.has_content:
                 progress = read_progress(call.request, reply.transcript)
                 if progress.obstacle is not None or not call.route.continues:
-                    return self._give_up(last, reply)
+                    return self._end(last, progress, reply)
 
     def _set_out(self, call: Call) -> Course:
         """A course that begins with the model asked for, or with the cheaper one that a budget asks for by now."""
@@ -176,32 +174,40 @@ class Attempts:
             course.divert(cheaper)
         return course
 
-    async def _attempt(
-        self, call: Call, place: Place, course: Course, reply: Reply, progress: Progress | None
-    ) -> tuple[Attempt | None, Place]:
-        """One attempt, or as many as one place may need to go on with an answer; where it was in the end, and how it went."""
-        if progress is not None:
-            return await self._go_on(call, place, course, reply, progress), place
-        if call.route.hedging is not None and not course.attempts:
-            return await self._hedge(call, place, course, reply)
-        return await self._try(call, place, course.begin_attempt(), reply, None), place
+    async def _attempt(self, course: Course, place: Place, reply: Reply, progress: Progress | None) -> Attempt | None:
+        """
+        One attempt, or as many as one place may need to go on with an answer; None if there was none that says anything.
 
-    async def _hedge(self, call: Call, place: Place, course: Course, reply: Reply) -> tuple[Attempt, Place]:
+        Raises:
+            NoTarget: the model's line is full, and no other model takes over.
+        """
+        try:
+            if progress is not None:
+                return await self._go_on(course, place, reply, progress)
+            if course.call.route.hedging is not None and not course.attempts:
+                return await self._hedge(course, place, reply)
+            return await self._try(course, place, course.begin_attempt(), reply, None)
+        except BudgetExceeded as error:
+            course.note_unpaid(place.plan.candidate, error.message)
+        except NoTarget:
+            if not course.try_spill(self._now()):
+                raise
+        return None
+
+    async def _hedge(self, course: Course, place: Place, reply: Reply) -> Attempt:
         """The first attempt, with a second beside it if it's slow; of two that fail the course hears of the one, the caller gets the other."""
         hedges, route = self._hedges, place.route
-        hedges.note_request(route, call.arrival.started_at)
+        hedges.note_request(route, course.call.arrival.started_at)
         delay_s = hedges.delay_s(route)
-        places = [place]
 
         def start_second() -> Coroutine[Any, Any, Attempt] | None:
             beside = course.find_beside(place, self._now())
             if beside is None or not course.may_attempt or not hedges.may_start(route, self._now()):
                 return None
             self._tally.hedge("started")
-            places.append(beside)
-            return self._try(call, beside, course.begin_attempt(), reply, None)
+            return self._try(course, beside, course.begin_attempt(), reply, None)
 
-        first = self._try(call, place, course.begin_attempt(), reply, None)
+        first = self._try(course, place, course.begin_attempt(), reply, None)
         if delay_s is None:
             attempt = await first
         else:
@@ -212,9 +218,9 @@ class Attempts:
                     course.note(each.way.plan.candidate, each.cause)
             if attempt.way.number > 1 and attempt.cause is None:
                 self._tally.hedge("won")
-        if attempt.cause is None and attempt.outcome.first_byte_at is not None:
-            hedges.note_first(route, attempt.outcome.first_byte_at - attempt.way.sent_at)
-        return attempt, places[attempt.way.number - 1]
+        if attempt.cause is None:
+            hedges.note_first(route, reply.taken_at - attempt.way.sent_at)
+        return attempt
 
     async def _find_place(self, course: Course) -> Place:
         """
@@ -232,17 +238,17 @@ class Attempts:
             self._tally.fall_back(course.model, step.plan.candidate.target.name, cause)
         return step
 
-    async def _go_on(
-        self, call: Call, place: Place, course: Course, reply: Reply, progress: Progress
-    ) -> Attempt | None:
+    async def _go_on(self, course: Course, place: Place, reply: Reply, progress: Progress) -> Attempt | None:
         """The rest of a broken stream from `place`, by the first way that it doesn't refuse; None if it has none or refuses all."""
         candidate = place.plan.candidate
         provider = self._providers[candidate.target.provider]
         is_same_target = reply.author == candidate.target.name
-        for way in provider.find_ways(call.request, progress, candidate.target, candidate.endpoint, is_same_target):
+        for way in provider.find_ways(
+            course.call.request, progress, candidate.target, candidate.endpoint, is_same_target
+        ):
             if not course.may_attempt:
                 break
-            attempt = await self._try(call, place, course.begin_attempt(), reply, Remainder(progress, way))
+            attempt = await self._try(course, place, course.begin_attempt(), reply, Remainder(progress, way))
             if attempt.cause is None:
                 self._tally.continued(way.value)
             # Refusing to go on says nothing about the request, which another place had accepted.
@@ -250,17 +256,25 @@ class Attempts:
                 return attempt
         return None
 
-    async def _try(self, call: Call, place: Place, number: int, reply: Reply, remainder: Remainder | None) -> Attempt:
+    async def _try(
+        self, course: Course, place: Place, number: int, reply: Reply, remainder: Remainder | None
+    ) -> Attempt:
         """One call to one endpoint, inside its slot and its hold."""
-        candidate = place.plan.candidate
-        provider = self._providers[candidate.target.provider]
+        call = course.call
         priority = call.principal.priority + call.request.priority
-        asked = self._account.cap(call, place.route, candidate.target)
+        planned_at = self._now()
         async with self._slots.slot(place.route, priority, call.constraints.deadline_at):
-            way = Way(call, place.plan, place.route, place.fallbacks, number, self._now())
+            now = self._now()
+            if now - planned_at > STALE_PLAN_S:
+                place = course.look_again(place, now)
+            candidate = place.plan.candidate
+            provider = self._providers[candidate.target.provider]
+            asked = self._account.cap(call, place.route, candidate.target)
+            way = Way(call, place.plan, place.route, place.fallbacks, number, now)
             lane = reply.lane(way)
             answer, request = _prepare(provider, call, asked, candidate, lane, remainder)
             with candidate:
+                candidate.begin(way.sent_at)
                 breaker = candidate.breaker
                 era = breaker.begin() if breaker is not None else 0
                 verdict: bool | None = None
@@ -277,7 +291,9 @@ class Attempts:
                             raise
                         hold.settle(outcome)
                     cause = self._find_cause(call, provider, outcome, answer)
-                    verdict = self._judge.judge(candidate, outcome, cause)
+                    verdict = self._judge.judge(
+                        candidate, outcome, cause, answer.usage, is_callers_limit=_is_callers_limit(call, cause)
+                    )
                 finally:
                     if breaker is not None:
                         breaker.end(era, verdict, self._now())
@@ -295,6 +311,14 @@ class Attempts:
         if cause is Cause.TIMEOUT and self._now() >= call.constraints.deadline_at:
             return Cause.DEADLINE
         return cause
+
+    def _end(self, last: Attempt, progress: Progress, reply: Reply) -> Attempt:
+        """A broken stream that isn't gone on with: made whole if only its end is missing, else broken off."""
+        ending = write_ending(last.way.call.request, progress)
+        if ending is None:
+            return self._give_up(last, reply)
+        reply.finish(ending)
+        return structs.replace(last, cause=None)
 
     def _give_up(self, last: Attempt, reply: Reply) -> Attempt:
         """Tell the client why there's no answer, or no more of it."""
@@ -326,10 +350,17 @@ def _prepare(
     return answer, provider.write_continuation(way, asked, progress, candidate.target, candidate.endpoint)
 
 
+def _is_callers_limit(call: Call, cause: Cause | None) -> bool:
+    """Whether a caller's own impatience ended it, which says nothing about a place to others."""
+    return (cause is Cause.TIMEOUT and call.constraints.first_token_s is not None) or (
+        cause is Cause.STALLED_STREAM and call.constraints.gap_s is not None
+    )
+
+
 def _limits(way: Way, lane: Lane) -> Limits:
     """What is left for this attempt. A stream's total is the request's: a healthy one isn't cut for being long."""
     call = way.call
-    timeouts, asked = call.route.timeouts, call.constraints
+    timeouts, asked = way.route.timeouts, call.constraints
     if call.request.is_stream:
         first_s = min(asked.first_token_s or timeouts.first_token_s, timeouts.attempt_s)
         return Limits(

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from turnout.models.openai.rate_limits import Allowances
 from turnout.models.target import Endpoint, Load, Target
 from turnout.router.catalogue import Catalogue
 from turnout.router.plan.breaker import Breaker
+from turnout.router.plan.quota import Quota
 
 # Ejection after this many failures in a row, for a time that doubles with each further one. The idea is Envoy's outlier detection; the numbers are
 # chosen for replicas that Serve restarts within seconds, not measured.
@@ -30,6 +32,7 @@ class Candidate:
         rest_until: loop time until which it's rate limited.
         is_limited: whether it was rate limited when it was asked last.
         out_until: loop time until which its key is taken for dead.
+        quota: what its provider lets through, or None if it doesn't say.
     """
 
     __slots__ = (
@@ -41,6 +44,7 @@ class Candidate:
         "is_limited",
         "load",
         "out_until",
+        "quota",
         "rest_until",
         "target",
     )
@@ -53,6 +57,7 @@ class Candidate:
         self.load: Load | None = None
         self.ejected_until = self.rest_until = self.out_until = 0.0
         self.is_limited = False
+        self.quota: Quota | None = None
         self._failures = 0
 
     def __repr__(self) -> str:
@@ -80,6 +85,19 @@ class Candidate:
         """It's rate limited: nothing is sent there before `until` (loop time)."""
         self.rest_until = max(self.rest_until, until)
         self.is_limited = True
+
+    def begin(self, now: float) -> None:
+        """An attempt goes there; the next one waits if the provider wouldn't let it through."""
+        if self.quota is not None:
+            self.quota.begin(now)
+            self.rest_until = max(self.rest_until, self.quota.ready_at(now))
+
+    def heed(self, told: Allowances, told_at: float, now: float, tokens: int) -> None:
+        """Its provider said at `told_at` what is left of its limits, in the answer to an attempt that used so many tokens (0 if unknown)."""
+        if self.quota is None:
+            self.quota = Quota()
+        self.quota.note(told, told_at, now, tokens, is_alone=self.in_flight <= 1)
+        self.rest_until = max(self.rest_until, self.quota.ready_at(now))
 
     def take_out(self, now: float) -> None:
         """Its key was refused."""
@@ -192,8 +210,9 @@ class Fleet:
         for endpoint in listed.get(name, ()):
             key = (target.name, endpoint.id)
             candidate = known.get(key) or self._known.get(key) or Candidate(target, endpoint)
-            if candidate.endpoint != endpoint:
-                candidate.out_until = 0.0  # another key, perhaps
+            if candidate.endpoint != endpoint:  # another key, perhaps
+                candidate.out_until = 0.0
+                candidate.quota = None
             candidate.target, candidate.endpoint, candidate.breaker = target, endpoint, breaker
             known[key] = candidate
             found.append(candidate)
