@@ -27,6 +27,7 @@ class Reply:
 
     Attributes:
         taken_by: number of the attempt whose answer is on its way to the client, or 0: before one has content, and after that one has failed.
+        taken_at: loop time of its first content.
         has_content: whether the client has any of an answer.
         author: the target that wrote the last of it, or None.
         is_head_sent: whether the status has gone to the client, so that an error can only be told in-band.
@@ -42,6 +43,7 @@ class Reply:
         "has_content",
         "has_moved",
         "is_head_sent",
+        "taken_at",
         "taken_by",
         "transcript",
     )
@@ -50,6 +52,7 @@ class Reply:
         self._out = out
         self._now = now
         self.taken_by = 0
+        self.taken_at = 0.0
         self.author: str | None = None
         self._taken: Future[None] | None = None
         self.is_head_sent = self.has_content = self.has_moved = False
@@ -62,6 +65,7 @@ class Reply:
     def take(self, way: Way) -> None:
         """From now on this attempt's answer is the client's."""
         self.taken_by = way.number
+        self.taken_at = self._now()
         self.author = way.plan.candidate.target.name
         self.has_content = True
         if self._taken is not None and not self._taken.done():
@@ -89,6 +93,11 @@ class Reply:
             self.is_head_sent = True
             self._out.start(200, [*_EVENT_STREAM, (b"x-request-id", echo_id)])
         self._out.write(HEARTBEAT)
+
+    def finish(self, ending: bytes) -> None:
+        """Send the last events of an answer that lacks nothing else."""
+        self._out.write(ending)
+        self._out.end()
 
     def break_off(self, error: TurnoutError) -> None:
         """Tell the client in-band that the stream ends here, as OpenAI's clients understand it. There is no `[DONE]`."""

@@ -33,7 +33,6 @@ from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.strategy import Strategy
 from turnout.router.stream import Lane, Reply
 
-
 STALE_PLAN_S = 0.001
 """A place that was chosen longer ago than this, in front of a line, is looked at again."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from turnout.models.cause import Cause
-from turnout.models.errors import NoTarget
+from turnout.models.errors import BudgetExceeded, NoTarget
 from turnout.router.call import Call
 from turnout.router.catalogue import ModelRoute
 from turnout.router.execute.retry_budget import RetryBudget
@@ -64,8 +64,10 @@ class Course:
         "_repeats",
         "_route",
         "_silent",
+        "_spill",
         "_strategy",
         "_tried",
+        "_unpaid",
         "_visited",
         "attempts",
     )
@@ -86,12 +88,19 @@ class Course:
         self._cause: Cause | None = None
         self._repeats = 0
         self._paused = False
+        self._spill: Place | None = None
+        self._unpaid = ""
         self._had_free: set[str] = set()
         self._fallbacks = 0
         self.attempts = 0
 
     def __repr__(self) -> str:
         return f"<Course {self._route.name} attempts={self.attempts} cause={self._cause}>"
+
+    @property
+    def call(self) -> Call:
+        """The request."""
+        return self._call
 
     @property
     def model(self) -> str:
@@ -130,9 +139,29 @@ class Course:
             self._silent += self._all_of_host(candidate)
             self._tried += self._silent
 
+    def note_unpaid(self, candidate: Candidate, reason: str) -> None:
+        """Hear that an attempt there can't be paid."""
+        self._unpaid = reason
+        self.note(candidate, Cause.BUDGET)
+
     def skip(self, candidate: Candidate) -> None:
         """Hear that a place can't go on with what the client has of an answer."""
         self._tried.append(candidate)
+
+    def look_again(self, place: Place, now: float) -> Place:
+        """`place`, or another for the same model if nothing may begin there any more."""
+        if place.plan.candidate.may_begin(now):
+            return place
+        try:
+            return Place(self._plan(place.route, self._tried, now), place.route, place.fallbacks)
+        except NoTarget:
+            return place
+
+    def try_spill(self, now: float) -> bool:
+        """Turn to another model because this one's line is full, if there is one; the attempt that was to begin hasn't."""
+        self.attempts -= 1
+        self._spill = self._try_fall_back(None, now)
+        return self._spill is not None
 
     def find_beside(self, place: Place, now: float) -> Place | None:
         """Another place for the same model, for an attempt beside the one that runs at `place`."""
@@ -148,7 +177,19 @@ class Course:
 
         Raises:
             NoTarget: nothing is left to try; its `retry_after_s` says when something may be.
+            BudgetExceeded: nothing is left that could be paid.
         """
+        try:
+            return self._next(now)
+        except NoTarget:
+            if self._unpaid:
+                raise BudgetExceeded(self._unpaid) from None
+            raise
+
+    def _next(self, now: float) -> Place | Pause:
+        if self._spill is not None:
+            spill, self._spill = self._spill, None
+            return spill
         if self._cause is None or self._paused:
             self._paused = False
             return self._begin(now)
