@@ -1,63 +1,83 @@
-"""
-A Ray cluster of several nodes on this machine, for what happens to nodes.
-
-    python -m turnout.benchmarks.gateways.nodes     prints "nodes PORT ID ID", then obeys lines on its input:
-    add                                             one more worker node; says "added ID"
-    remove ID                                       the node's processes end at once; says "removed ID"
-
-The head node takes what asks for nothing special; two worker nodes, and those that are added, have the resource `edge`.
-"""
+"""Starts a Ray cluster of several nodes on this machine, for what happens to nodes."""
 
 import os
+import re
+import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.benchmarks.gateways.cluster import GatewayFailed
-from turnout.benchmarks.load.children import python_module
+from turnout.benchmarks.ports import free_port
 from turnout.benchmarks.processes import end_processes, find_descendants
 from turnout.serve.cli.serve_run import ENVIRONMENT
 
 RESOURCE = "edge"
-WORKERS = 2
+STORE_BYTES = 150 * 1024 * 1024
 DRAIN_S = 120
-END_S = 20.0
+START_S = 60.0
+RAY = str(Path(sys.executable).with_name("ray"))
+NODE_ID = re.compile(r"/raylet .*--node_id=(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """
+    One node of the cluster.
+
+    Attributes:
+        process: `ray start --block`, the parent of all that runs on it.
+        id: Ray's.
+    """
+
+    process: subprocess.Popen[bytes]
+    id: str
+
+    @property
+    def has_replicas(self) -> bool:
+        """Whether a replica of Serve lives here."""
+        processes = find_descendants(self.process.pid)
+        return any(process.title.startswith("ray::ServeReplica") for process in processes)
+
+    def kill(self) -> None:
+        """Ends it and all that runs on it at once, as a cloud does that takes a machine back."""
+        end_processes(find_descendants(self.process.pid), patience_s=0.0)
+        self.process.wait()
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
     """
-    The cluster at work.
+    The cluster at work: a head node, for what asks for nothing special, and workers with the resource `edge`.
 
     Attributes:
-        process: that owns its nodes.
-        port: of Ray's global store, on this machine.
-        workers: ids of the first worker nodes.
+        address: for `--address`.
         environment: for whatever joins it.
+        folder: of its logs.
+        stack: ends its nodes.
     """
 
-    process: subprocess.Popen[str]
-    port: int
-    workers: tuple[str, ...]
+    address: str
     environment: Mapping[str, str]
+    folder: Path
+    stack: ExitStack
 
-    @property
-    def address(self) -> str:
-        """For `--address`."""
-        return f"127.0.0.1:{self.port}"
+    def add_worker(self) -> Node:
+        """
+        One more worker.
 
-    def add(self) -> str:
-        """One more worker node's id."""
-        return self._tell("add", "added")
+        Raises:
+            GatewayFailed: it doesn't start.
+        """
+        resources = f'{{"{RESOURCE}": 1}}'
+        options = ["--address", self.address, "--num-cpus", "2", "--resources", resources]
+        return self.stack.enter_context(_start_node(options, self.environment, self.folder / "worker.log"))
 
-    def remove(self, node: str) -> None:
-        """Ends a node at once, as a cloud does that takes a machine back."""
-        self._tell(f"remove {node}", "removed")
-
-    def drain(self, node: str) -> None:
+    def drain(self, node: Node) -> None:
         """
         Tells Ray that the node will be taken back in two minutes.
 
@@ -66,97 +86,54 @@ class Nodes:
         """
         reason = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "benchmark"]
         deadline = ["--deadline-remaining-seconds", str(DRAIN_S)]
-        ray = str(Path(sys.executable).with_name("ray"))
-        command = [ray, "drain-node", "--address", self.address, "--node-id", node, *reason, *deadline]
+        command = [RAY, "drain-node", "--address", self.address, "--node-id", node.id, *reason, *deadline]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode:
             raise GatewayFailed(f"ray drain-node: {(done.stdout + done.stderr)[-1000:]}")
-
-    def has_replicas(self, node: str) -> bool:
-        """Whether a replica of Serve lives on the node."""
-        for process in find_descendants(self.process.pid):
-            if f"--node_id={node}" in process.title:
-                return any(each.title.startswith("ray::ServeReplica") for each in find_descendants(process.pid))
-        return False
-
-    def _tell(self, line: str, answer: str) -> str:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        words = _read_words(self.process)
-        if words[:1] != [answer]:
-            raise GatewayFailed(f"the nodes' process answered {words} to {line!r}")
-        return words[1]
 
 
 @contextmanager
 def start_nodes(folder: Path, variables: Mapping[str, str]) -> Iterator[Nodes]:
     """
-    Three nodes, ended with the block.
+    A head node without workers; all nodes end with the block.
 
     Args:
         folder: for Ray's files; short, because its socket paths must be.
         variables: that replicas find in their environment.
 
     Raises:
-        GatewayFailed: they don't start.
+        GatewayFailed: it doesn't start.
     """
-    environment = {**ENVIRONMENT, **os.environ, **variables, "RAY_TMPDIR": str(folder), "RAY_AUTH_MODE": "token"}
+    private = {"RAY_TMPDIR": str(folder), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    environment = {**ENVIRONMENT, **os.environ, **variables, **private}
     environment.pop("RAY_ADDRESS", None)
-    command = python_module("turnout.benchmarks.gateways.nodes")
-    with (folder / "nodes.log").open("wb") as log:
+    port = free_port()
+    head = ["--head", "--port", str(port), "--num-cpus", "4", "--include-dashboard", "false"]
+    with ExitStack() as stack:
+        stack.enter_context(_start_node(head, environment, folder / "head.log"))
+        yield Nodes(f"127.0.0.1:{port}", environment, folder, stack)
+
+
+@contextmanager
+def _start_node(options: list[str], environment: Mapping[str, str], log: Path) -> Iterator[Node]:
+    command = [RAY, "start", "--block", "--node-ip-address", "127.0.0.1", "--disable-usage-stats"]
+    command += ["--object-store-memory", str(STORE_BYTES), *options]
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
         )
     try:
-        words = _read_words(process)
-        if words[:1] != ["nodes"]:
-            raise GatewayFailed(f"the nodes don't start: {(folder / 'nodes.log').read_text()[-1000:]}")
-        yield Nodes(process, int(words[1]), tuple(words[2:]), environment)
+        yield Node(process, _wait_for_id(process, log))
     finally:
-        _end(process)
+        end_processes(find_descendants(process.pid), patience_s=3.0)
+        process.wait()
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
-    started = find_descendants(process.pid)  # while their parents live: an orphan can't be found by its parent
-    try:
-        process.communicate(timeout=END_S)  # closes its input
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-    end_processes(started, patience_s=2.0)
-
-
-def _read_words(process: "subprocess.Popen[str]") -> list[str]:
-    assert process.stdout is not None
-    while line := process.stdout.readline():
-        if line.split()[:1] in (["nodes"], ["added"], ["removed"]):
-            return line.split()
-    return []
-
-
-def serve_nodes() -> None:
-    """What the child does: starts the nodes, obeys until its input ends, ends them."""
-    from ray.cluster_utils import Cluster
-
-    def add() -> str:
-        return str(cluster.add_node(num_cpus=2, resources={RESOURCE: 1}).node_id)
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "include_dashboard": False})
-    try:
-        workers = [add() for _ in range(WORKERS)]
-        print("nodes", cluster.address.rpartition(":")[2], *workers, flush=True)
-        for line in sys.stdin:
-            match line.split():
-                case ["add"]:
-                    print("added", add(), flush=True)
-                case ["remove", node]:
-                    gone = next(each for each in cluster.worker_nodes if each.node_id == node)
-                    cluster.remove_node(gone, allow_graceful=False)
-                    print("removed", node, flush=True)
-    finally:
-        cluster.shutdown()
-
-
-if __name__ == "__main__":
-    serve_nodes()
+def _wait_for_id(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        for each in find_descendants(process.pid):
+            if found := NODE_ID.search(each.title):
+                return found[1]
+        time.sleep(0.1)
+    raise GatewayFailed(f"a Ray node doesn't start: {log.read_text(errors='replace')[-1000:]}")

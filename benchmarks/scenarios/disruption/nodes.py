@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from turnout.benchmarks.gateways.cluster_file import (
     PoolModel,
     RemoteModel,
 )
-from turnout.benchmarks.gateways.nodes import RESOURCE, Nodes, start_nodes
+from turnout.benchmarks.gateways.nodes import RESOURCE, Node, Nodes, start_nodes
 from turnout.benchmarks.load.upstream import MODEL, start_upstream
 from turnout.benchmarks.ports import free_port
 from turnout.benchmarks.rounds import Subject
@@ -41,7 +41,7 @@ ON_AN_EDGE = {"resources": {RESOURCE: 0.1}, "max_replicas_per_node": 1}
 
 
 def measure_node_drain(setup: Setup) -> Findings:
-    """`lost_on_node_drain`: on a cluster of its own with several local nodes; a successor node is there before the drain begins."""
+    """`lost_on_node_drain`: on a cluster of its own with several local nodes; a successor is there before each drain begins."""
     with start_upstream() as upstream, _folder() as folder, start_nodes(folder, KEYS) as nodes:
         config = ClusterConfig(
             [RemoteModel(MODEL, upstream.base_url, MODEL)],
@@ -51,19 +51,17 @@ def measure_node_drain(setup: Setup) -> Findings:
             REPLICAS,
             pools=[_pool_on_edges()],
         )
+        workers = [nodes.add_worker() for _ in range(REPLICAS)]
         with _serve(nodes, config, folder):
-            nodes.add()
             ground = replace(setup, upstream=upstream, gateway=None, turnout=_subject(config, MODEL))
-            return _drain_under_load(ground, nodes, config)
+            return _drain_under_load(ground, nodes, workers, config)
 
 
-def _drain_under_load(setup: Setup, nodes: Nodes, config: ClusterConfig) -> Findings:
+def _drain_under_load(setup: Setup, nodes: Nodes, workers: Sequence[Node], config: ClusterConfig) -> Findings:
     setup.upstream.set_pace(PACE)
     engines = replace(setup, expected='"choices"')
-    first, second = nodes.workers
-    took_s, remote = disturb(setup, setup.turnout, lambda: _drain(nodes, first))
-    nodes.add()
-    also_s, local = disturb(engines, _subject(config, POOL), lambda: _drain(nodes, second))
+    took_s, remote = disturb(setup, setup.turnout, lambda: _drain(nodes, workers[0]))
+    also_s, local = disturb(engines, _subject(config, POOL), lambda: _drain(nodes, workers[1]))
     lost = remote.to_finding("lost_on_node_drain", f"drained in {took_s:.1f} s, then taken away")
     lost_local = local.to_finding("", f"drained in {also_s:.1f} s, then taken away")
     assert lost.value is not None
@@ -74,16 +72,17 @@ def _drain_under_load(setup: Setup, nodes: Nodes, config: ClusterConfig) -> Find
     return Findings([finding], {"node_drain": [remote.samples, local.samples]})
 
 
-def _drain(nodes: Nodes, node: str) -> float:
-    """Drains the node, waits until Serve has moved everything off it, ends it; seconds until it was empty."""
+def _drain(nodes: Nodes, node: Node) -> float:
+    """Adds a successor, drains the node, waits until Serve has moved everything off it, ends it; seconds until it was empty."""
+    nodes.add_worker()
     began = time.monotonic()
     nodes.drain(node)
-    while nodes.has_replicas(node):
+    while node.has_replicas:
         if time.monotonic() > began + DRAINED_S:
             raise GatewayFailed(f"the node still has replicas {DRAINED_S:.0f} s after its drain began")
         time.sleep(0.2)
     took_s = time.monotonic() - began
-    nodes.remove(node)
+    node.kill()
     return took_s
 
 
