@@ -24,9 +24,10 @@ from turnout.serve.mock.ask import ChatAsk, CompletionAsk, EmbeddingAsk
 from turnout.serve.mock.embeddings import make_embeddings
 from turnout.serve.mock.override import HEADER, Override, parse_override
 from turnout.serve.mock.play import Pause, play
+from turnout.serve.mock.rate_limit import Gate, GatedOut
 from turnout.serve.mock.record import Record, Seen
 from turnout.serve.mock.reply import make_reply
-from turnout.serve.mock.script import MockScript, ModelScript, parse_script
+from turnout.serve.mock.script import Fault, MockScript, ModelScript, parse_script
 from turnout.serve.mock.shapes import ChatShape, CompletionShape
 
 _Ask = TypeVar("_Ask", bound=msgspec.Struct)
@@ -73,6 +74,7 @@ class MockProvider:
         self._clock_ns = clock_ns
         self._kept_requests = kept_requests
         self._record = Record(kept_requests, clock_ns)
+        self._gates: dict[str, Gate] = {}
 
     def __repr__(self) -> str:
         return f"MockProvider({', '.join(self._script.models)}; {self._record!r})"
@@ -106,6 +108,7 @@ class MockProvider:
             except ValueError as error:  # msgspec's and pydantic's errors are
                 raise BadRequest(f"not a script: {error}") from error
             self._record = Record(self._kept_requests, self._clock_ns)
+            self._gates = {}
         return self._script.model_dump_json().encode()
 
     async def _answer(self, head: RequestHead, body: bytes, out: Out) -> None:
@@ -135,6 +138,8 @@ class MockProvider:
         wanted = parse_override(head.headers[HEADER]) if HEADER in head.headers else Override()
         script = wanted.apply(script.at_age(record.age_s))
         number = record.count(name)
+        if script.requests_per_minute is not None:
+            script, out = self._limit(name, script, script.requests_per_minute, out)
         if script.context_tokens is not None and ask.prompt_tokens > script.context_tokens:
             raise ContextLengthExceeded(
                 f"This model's maximum context length is {script.context_tokens} tokens. "
@@ -147,6 +152,16 @@ class MockProvider:
         shape = ChatShape(reply, created_s) if isinstance(ask, ChatAsk) else CompletionShape(reply, created_s)
         status = await play(reply, shape, ask.stream, out, self._pause)
         record.note_answer(status, reply.fault.do if reply.fault else None)
+
+    def _limit(self, name: str, script: ModelScript, per_minute: int, out: Out) -> tuple[ModelScript, Out]:
+        """The script for a request that counts against the model's limit, and an Out that tells of it."""
+        gate = self._gates.get(name)
+        if gate is None:
+            gate = self._gates[name] = Gate(per_minute, self._clock_ns)
+        if not gate.try_enter():
+            refusal = Fault(do="status", status=429, retry_after_s=gate.retry_after_s())
+            script = script.model_copy(update={"faults": (refusal,)})
+        return script, GatedOut(out, gate)
 
     def _embed(self, ask: EmbeddingAsk, out: Out) -> None:
         name, script = self._find(ask.model)

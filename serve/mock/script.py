@@ -132,6 +132,7 @@ class ModelScript(_Part):
         context_tokens: a longer prompt is answered 400 `context_length_exceeded`; None for no limit. A token is a word here.
         has_usage: whether usage is given at all; a stream gives it only when asked, as OpenAI does.
         embedding_dims: length of its embeddings where the request doesn't say.
+        requests_per_minute: more are answered 429; answers then say in OpenAI's headers how many are left. None for no limit.
         refuses_prefill: whether a chat that ends with a message of the assistant is answered 400; otherwise the answer goes on from that message.
     """
 
@@ -142,6 +143,7 @@ class ModelScript(_Part):
     context_tokens: int | None = Field(default=None, ge=1)
     has_usage: bool = True
     embedding_dims: int = Field(default=384, ge=1, le=8192)
+    requests_per_minute: int | None = Field(default=None, ge=1)
     refuses_prefill: bool = False
 
     def at_age(self, age_s: float) -> "ModelScript":
