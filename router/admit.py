@@ -33,11 +33,11 @@ class Admitted(msgspec.Struct, frozen=True):
 
 def identify(head: RequestHead, catalogue: Catalogue, directory: Directory, at_ns: int) -> Principal:
     """
-    Who asks, by the key in `authorization: Bearer`, `x-api-key` or `api-key`. The key is hashed before any look-up.
+    Who asks, by the key or token in `authorization: Bearer`, `x-api-key` or `api-key`, which is hashed before any look-up.
 
     Args:
         catalogue: has the cluster file's keys, which are looked at first.
-        directory: has the keys that Control handed out.
+        directory: has the keys that Control handed out, and the sessions of tokens.
         at_ns: wall clock.
 
     Raises:
@@ -47,7 +47,7 @@ def identify(head: RequestHead, catalogue: Catalogue, directory: Directory, at_n
     """
     key = _presented_key(head)
     digest = hashlib.blake2b(key, digest_size=32).digest()
-    principal = catalogue.keys.get(digest) or directory.find(digest)
+    principal = catalogue.keys.get(digest) or directory.find(digest) or directory.sessions.find(digest, key)
     if principal is None:
         return _anonymous(key, catalogue, directory)
     if principal.is_blocked:

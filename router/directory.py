@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from turnout.models.access import Principal
+from turnout.router.sessions import Sessions
 
 _principals = msgspec.msgpack.Decoder(Principal)
 
@@ -38,9 +39,11 @@ class Directory:
 
     Attributes:
         version: of Control's directory that this is; -1 before anything came.
+        sessions: of those who have a token instead of a key; Control has nothing to do with them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sessions: Sessions | None = None) -> None:
+        self.sessions = sessions or Sessions()
         self.version = -1
         self._known: dict[bytes, bytes | Principal] = {}
 

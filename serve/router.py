@@ -43,6 +43,7 @@ from turnout.serve.edge.edge import Edge
 from turnout.serve.metrics import merge, render
 from turnout.serve.replaying import Replaying
 from turnout.serve.scaling import IN_FLIGHT
+from turnout.serve.sign_in.issuers import Issuers
 from turnout.serve.site import Site
 
 # What is left of a drain after the last request, for rows on their way to Control.
@@ -68,7 +69,8 @@ class Router:
         self._outbox = Outbox(self._link, router=self._name, note_safe=self._purses.note_safe)
         self._fleet = Fleet()
         self._slots = Slots()
-        self._directory = Directory()
+        self._issuers = Issuers(time.time)
+        self._directory = Directory(self._issuers.sessions)
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
         self._limiter = Limiter(self._observer, time.monotonic)
         references = Secrets(os.environ, context.get_node_id())
@@ -93,6 +95,7 @@ class Router:
         )
         self._watch = loop.create_task(watch.run(), name="watch control")
         self._filling = loop.create_task(self._purses.run(), name="fill purses")
+        self._asking = loop.create_task(self._issuers.run(), name="ask issuers")
         rest_collector()
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -109,6 +112,7 @@ class Router:
         if (
             self._watch.done()
             or self._filling.done()
+            or self._asking.done()
             or not (self._discovery.is_running and self._replaying.is_running)
         ):
             raise RuntimeError("a background task has ended")
@@ -123,6 +127,7 @@ class Router:
         await self._edge.drain(self._args.drain_s, notice_s)
         await self._outbox.drain(OUTBOX_DRAIN_S)
         self._filling.cancel()
+        self._asking.cancel()
         await self._purses.empty()
         self._watch.cancel()
         await self._discovery.close()
@@ -182,6 +187,7 @@ class Router:
 
     def _install(self, catalogue: Catalogue) -> None:
         self._gateway.catalogue = catalogue
+        self._issuers.set(self._config.accepted.auth.oidc if self._config.accepted else ())
         self._purses.policy = catalogue.money
         self._fleet.set_catalogue(catalogue)
         self._slots.keep_only(set(catalogue.models))

@@ -24,6 +24,7 @@ from turnout.serve.control.internal import InternalRoutes
 from turnout.serve.control.money.treasury import Treasury
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
+from turnout.serve.control.sign_in import AdminSignIn
 from turnout.serve.control.sqlite import SqliteStore
 from turnout.serve.control.state_dir import STORE_FILE, StateDir
 from turnout.serve.edge.asgi import AsgiBridge
@@ -56,7 +57,8 @@ class Control:
         book = await SettingsBook.open(self._store, time.time_ns, bell)
         roster = Roster(time.monotonic)
         directory = await DirectoryBook.open(DirectoryRows(self._store.committer), time.time_ns, bell)
-        actors = Actors(admin_key, directory, time.time_ns)
+        self._sign_in = AdminSignIn(book, bell)
+        actors = Actors(admin_key, directory, time.time_ns, self._sign_in.find_actor)
         desk = DirectoryDesk(directory, time.time_ns, new_secret=lambda: token_urlsafe(32), new_id=lambda: token_hex(8))
         routes = DirectoryRoutes(desk, actors, roster, book, time.time_ns)
         treasury = Treasury(
@@ -97,12 +99,15 @@ class Control:
             raise RuntimeError("the admin listener is gone")
         if not self._store.is_alive or self._reaper.done():
             raise RuntimeError("the store is closed, or nobody looks after leases")
+        if not self._sign_in.is_running:
+            raise RuntimeError("nobody looks after the issuers' keys")
 
     async def __del__(self) -> None:
         """Answer what is in flight, put it on disk, let go of the lock. Serve awaits this once."""
         self._is_draining = True
         await self._admin.close()
         self._reaper.cancel()
+        self._sign_in.close()
         await self._internal.drain(DRAIN_S)
         await self._store.close()
         self._state.release()

@@ -42,7 +42,7 @@ class SettingsBook:
 
     @classmethod
     async def open(cls, store: SettingsStore, wall_ns: Callable[[], int], bell: Bell) -> "SettingsBook":
-        """Reads both documents; `bell` is rung when the overlay has changed."""
+        """Reads both documents; `bell` is rung when one of them has changed."""
         return cls(store, await store.get_overlay(), await store.find_accepted(), wall_ns, bell)
 
     async def change_target(self, name: str, change: Mapping[str, float | bool | None]) -> Overlay:
@@ -93,6 +93,7 @@ class SettingsBook:
             accepted = Accepted(fingerprint, now, document)
             await self._store.put_accepted(accepted, AuditEvent(now, router, "config.accept", fingerprint, "{}"))
             self.accepted, self.config = accepted, config
+            self._bell.ring()
 
     async def _put_overlay(self, overlay: Overlay, action: str, subject: str, detail: str) -> None:
         await self._store.put_overlay(overlay, AuditEvent(self._wall_ns(), ADMIN, action, subject, detail))
