@@ -7,7 +7,7 @@ import msgspec
 MS_IN_HOUR = 3_600_000
 OUTPUT_WEIGHT = 4
 """
-An output token counts as so many input tokens, and one read from the engine's cache as none. Source: hosted prices of one model for both kinds, such as
+An output token counts as so many input tokens, and one read from the engine's cache as none. Source: hosted prices of one model for both, such as
 2.50 and 10 USD a million for gpt-4o (2024-08), have this ratio.
 """
 

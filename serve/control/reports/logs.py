@@ -1,0 +1,75 @@
+"""Lists the ledger's rows that somebody asks for, page by page."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from turnout.models.ledger import LedgerEntry
+from turnout.serve.control.reports.ask import Filters
+from turnout.serve.control.reports.fold import HOUR_NS
+from turnout.serve.control.reports.prices import PriceVersion, find_version, list_versions
+from turnout.serve.control.reports.whose import NOBODY, read_owners
+
+_FIELDS = tuple(name for name in LedgerEntry.__struct_fields__ if name != "budgets")
+
+
+class LogRow(msgspec.Struct, frozen=True):
+    """
+    A row of the ledger with what belongs to it.
+
+    Attributes:
+        seq: its place.
+        entry: what the ledger has.
+        team, user: of its key, as the directory says now.
+        price_version: the prices that its cost was made by, or "" if it's older than all of them.
+    """
+
+    seq: int
+    entry: LedgerEntry
+    team: str
+    user: str
+    price_version: str
+
+
+def list_rows(
+    connection: sqlite3.Connection, filters: Filters, begins_ns: int, ends_ns: int, after: int, limit: int
+) -> list[LogRow]:
+    """
+    Up to `limit` rows with a `seq` above `after` and a time from `begins_ns` until before `ends_ns`, in order.
+
+    The sums by hour say between which rows to look: rows aren't found by their time otherwise.
+    """
+    values = {
+        **filters.to_values(), "begins": begins_ns, "ends": ends_ns, "first_hour": begins_ns // HOUR_NS, "last_hour": ends_ns // HOUR_NS,
+        "after": after, "limit": limit,
+    }  # fmt: skip
+    (folded,) = connection.execute("SELECT seq FROM spend_folded").fetchone()
+    first, last = connection.execute(
+        "SELECT min(first_seq), max(last_seq) FROM spend_hour WHERE hour BETWEEN :first_hour AND :last_hour "  # noqa: S608
+        f"AND {filters.to_condition()}",
+        values,
+    ).fetchone()
+    # What isn't folded yet may belong to any hour.
+    values |= {"first": first or folded + 1, "last": last or 0, "folded": folded}
+    rows = connection.execute(
+        f"SELECT seq, {', '.join(_FIELDS)} FROM ledger WHERE seq > :after AND seq >= :first AND (seq <= :last OR seq > :folded) "  # noqa: S608
+        f"AND at_ns >= :begins AND at_ns < :ends AND {filters.to_condition()} ORDER BY seq LIMIT :limit",
+        values,
+    ).fetchall()
+    return _add_owners(connection, [(seq, msgspec.convert(fields, LedgerEntry, strict=False)) for seq, *fields in rows])
+
+
+def _add_owners(connection: sqlite3.Connection, entries: Sequence[tuple[int, LedgerEntry]]) -> list[LogRow]:
+    owners, versions = read_owners(connection), list_versions(connection)
+    return [
+        LogRow(seq, entry, owner.team, owner.user, _name_version(versions, entry))
+        for seq, entry in entries
+        for owner in [owners.get(entry.key_id, NOBODY)]
+    ]
+
+
+def _name_version(versions: Sequence[PriceVersion], entry: LedgerEntry) -> str:
+    tokens = (entry.input_tokens, entry.output_tokens)
+    found = find_version(versions, entry.target, entry.at_ns, tokens, entry.cost_nusd)
+    return found.hash if found else ""
