@@ -33,6 +33,7 @@ class DirectoryBook:
         self._wall_ns = wall_ns
         self._bell = bell
         self._grantees: dict[tuple[Kind, str], Grantee] = {}
+        self._budgets: dict[str, Budget] = {}
         self._secrets: dict[bytes, Secret] = {}
         self._digests: dict[str, set[bytes]] = {}
         self._news = News(0)
@@ -107,14 +108,12 @@ class DirectoryBook:
         return resolve(self.levels(grantee), key_id, ends_at_s)
 
     def list_budgets(self) -> list[Budget]:
-        """The definitions of all budgets."""
-        return [budget for grantee in self._grantees.values() for budget in grantee.budgets]
+        """The definitions of all budgets. May be asked on any thread."""
+        return list(self._budgets.values())
 
     def find_budget(self, budget_id: str) -> Budget | None:
-        """The definition of a budget, by the id that principals have."""
-        kind, _, rest = budget_id.partition(":")
-        owner = self.find(Kind(kind), rest.partition(":")[0]) if kind in _KINDS else None
-        return next((budget for budget in owner.budgets if budget.id == budget_id), None) if owner else None
+        """The definition of a budget, by the id that principals have. May be asked on any thread."""
+        return self._budgets.get(budget_id)
 
     async def is_taken(self, kind: Kind, grantee_id: str) -> bool:
         """Whether there is or was one of that id."""
@@ -150,6 +149,14 @@ class DirectoryBook:
         self._news = News(kept.version, await self._principals(self._digests))
 
     def _put(self, grantee: Grantee) -> None:
+        before = self._grantees.get(grantee.ref)
+        budgets = {} if grantee.deleted_at_ns is not None else {budget.id: budget for budget in grantee.budgets}
+        self._budgets.update(
+            budgets
+        )  # first, so that no budget is missing meanwhile for whoever asks on another thread
+        for budget in before.budgets if before else ():
+            if budget.id not in budgets:
+                self._budgets.pop(budget.id, None)
         if grantee.deleted_at_ns is None:
             self._grantees[grantee.ref] = grantee
         else:
@@ -183,6 +190,3 @@ class DirectoryBook:
             if number % KEYS_A_TURN == 0:
                 await asyncio.sleep(0)
         return made
-
-
-_KINDS = frozenset(kind.value for kind in Kind)

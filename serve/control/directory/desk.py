@@ -15,7 +15,7 @@ from turnout.models.ledger import AuditEvent
 from turnout.serve.control.directory.book import DirectoryBook
 from turnout.serve.control.directory.grantee import DEFAULT_TENANT, Change, Grantee, Kind, Secret
 from turnout.serve.control.directory.permit import check_change, is_owner, lower_role, may_see, word_of
-from turnout.serve.control.directory.resolve import find_excess, resolve
+from turnout.serve.control.directory.resolve import find_excess, find_raised, resolve
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _ID_PREFIXES = {Kind.ORGANIZATION: "o-", Kind.TEAM: "t-", Kind.USER: "u-", Kind.KEY: "k-"}
@@ -218,12 +218,12 @@ class DirectoryDesk:
             _refuse_excess(find_excess(self.book.principal_of(grantee), self.held(actor)))
 
     def _check_more(self, actor: Actor, old: Grantee, new: Grantee) -> None:
-        """A member's keys only get tighter; others give what they hold, and needn't take away what was given by those who hold more."""
+        """A member's keys and the one acted with only get tighter; others may have what the actor holds, and keep what they had."""
         if is_owner(actor):
             return
         before, after = self.book.principal_of(old), self.book.principal_of(new)
-        if actor.role is Role.MEMBER:
-            _refuse_excess(find_excess(after, before))
+        if actor.role is Role.MEMBER or new.ref == (Kind.KEY, actor.id):
+            _refuse_excess(find_excess(after, before) + find_raised(new.budgets, old.budgets))
             return
         held = self.held(actor)
         _refuse_excess(sorted(set(find_excess(after, held)) - set(find_excess(before, held))))

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from turnout.models.access import Budget, Limit, Unit
 from turnout.models.errors import BadRequest
@@ -20,6 +20,9 @@ Tags = Annotated[list[Annotated[str, Field(min_length=1, max_length=128)]], Fiel
 Amount = Annotated[int, Field(ge=0, le=2**53)]
 Usd = Annotated[Decimal, Field(ge=0, description="USD")]
 Share = Annotated[float, Field(gt=0, le=1000)]
+
+METADATA_BYTES = 16 * 1024
+"""Of one grantee, as JSON."""
 
 _NOT_HERE = {
     "key": "keys are made here, so that nobody else has seen them",
@@ -102,6 +105,17 @@ class TermsBody(Body):
     limits: Annotated[list[LimitBody], Field(max_length=100)] | None = Field(
         None, description="all other limits; sent, it takes the place of every limit there is"
     )
+
+    @field_validator("metadata")
+    @classmethod
+    def _check_metadata(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            size = len(msgspec.json.encode(value))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError("metadata isn't JSON") from error
+        if size > METADATA_BYTES:
+            raise ValueError("metadata is more than 16 KiB")
+        return value
 
     def revise(self, grantee: Grantee, now_s: float) -> Grantee:
         """The grantee with what was sent. Raises BadRequest."""

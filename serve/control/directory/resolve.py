@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from turnout.models.access import Limit, Principal
+from turnout.models.access import Budget, Limit, Principal
 from turnout.serve.control.directory.grantee import Grantee, Kind
 
 Names = frozenset[str] | None
@@ -63,6 +63,17 @@ def find_excess(new: Principal, held: Principal) -> list[str]:
     told += [f"no {_write(limit)}: yours" for limit in held.limits if not _keeps(new.limits, limit)]
     told += [f"no budget {budget!r}: yours" for budget in held.budgets if budget not in new.budgets]
     return told
+
+
+def find_raised(new: Sequence[Budget], old: Sequence[Budget]) -> list[str]:
+    """Which of the old budgets the new ones raise or soften, as texts; one that's missing is `find_excess`'s to find."""
+    now = {budget.id: budget for budget in new}
+    pairs = [(now[budget.id], budget) for budget in old if budget.id in now]
+    return [
+        f"budget {after.id!r} of {after.amount_nusd} nano-USD: it has {before.amount_nusd}"
+        for after, before in pairs
+        if after.amount_nusd > before.amount_nusd or (before.is_hard and not after.is_hard)
+    ]
 
 
 def level_bucket(kind: Kind, grantee_id: str) -> str:
