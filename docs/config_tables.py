@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from turnout.serve.config import arguments, cluster, dynamic, idempotency, limits, oidc, remote, resilience
+from turnout.serve.config import arguments, cluster, dynamic, idempotency, limits, money, oidc, remote, resilience
 
 PAGE = Path(__file__).with_name("config.md")
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -43,6 +43,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("degrade", resilience.DegradeSettings),
     ("hedging", resilience.HedgingSettings),
     ("limits of requests", limits.LimitSettings),
+    ("money", money.MoneySettings),
+    ("alerts", money.AlertSettings),
     ("breaker", resilience.BreakerSettings),
     ("deployments", cluster.DeploymentOptions),
     ("deployments of the router", cluster.RouterOptions),

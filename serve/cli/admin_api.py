@@ -93,6 +93,25 @@ class Reach(msgspec.Struct, frozen=True):
     late: list[str]
 
 
+class BudgetView(msgspec.Struct, frozen=True):
+    """A row of `GET /budget/list`; money in USD, for showing."""
+
+    budget_id: str
+    max_budget: float
+    spend: float
+    held: float
+    left: float
+    forecast: float | None
+    window: str
+    window_began_at_s: int
+    window_ends_at_s: int | None
+    model: str | None
+    is_hard: bool
+    alert_shares: list[float]
+    downgrade_at: float | None
+    downgrade_to: str | None
+
+
 class AdminApi:
     """Asks and tells one cluster's Control; every method raises Refusal if Control isn't there or says no."""
 
@@ -116,6 +135,18 @@ class AdminApi:
     def reset(self) -> Reach:
         """Drop every admin change."""
         return self._send("POST", "/admin/config/reset", Reach)
+
+    def list_budgets(self) -> list[BudgetView]:
+        """Every budget, and what is spent of it."""
+        return self._send("GET", "/budget/list", list[BudgetView])
+
+    def get_budget(self, budget_id: str) -> BudgetView:
+        """One budget."""
+        return self._send("GET", f"/budget/info?budget_id={quote(budget_id, safe='')}", BudgetView)
+
+    def reset_budget(self, budget_id: str) -> BudgetView:
+        """Begin its window anew."""
+        return self._send("POST", "/budget/reset", BudgetView, {"budget_id": budget_id})
 
     def try_count_in_flight(self) -> int | None:
         """Requests in flight at all routers, or None if Control can't say."""

@@ -20,6 +20,7 @@ COMMANDS = MappingProxyType(
         "check": "List every problem of a cluster file.",
         "status": "Show routers, pools, targets and the config they run.",
         "targets": "Take targets out of rotation and back, and change their weights.",
+        "budget": "See what budgets have left, and begin their windows anew.",
         "chat": "Talk to a model through the gateway.",
         "models": "Fetch models and list those on this machine.",
         "mock": "Run a scripted provider on loopback, to try routing and faults for free.",

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, Positi
 
 from turnout.serve.config.fields import AppName, ModelName, Port, Seconds, SecretRef, Settings, Variables, expand_home
 from turnout.serve.config.idempotency import IdempotencySettings
+from turnout.serve.config.money import AlertSettings
 from turnout.serve.config.remote import RemoteSettings
 from turnout.serve.edge.config import EdgeLimits, TlsFiles
 from turnout.serve.mock.script import MockScript, ModelScript
@@ -142,6 +143,7 @@ class ControlArgs(Settings):
         node: IP address of the node that has `state_dir`, or `head`.
         host: the address that routers reach it at; the node's own unless said.
         num_cpus: what Ray sets aside.
+        alerts: who is told when a budget is nearly spent.
     """
 
     state_dir: FilePath
@@ -150,6 +152,7 @@ class ControlArgs(Settings):
     node: str = "head"
     host: str | None = None
     num_cpus: Amount = 0.1
+    alerts: Annotated[tuple[AlertSettings, ...], Field(max_length=16)] = ()
 
 
 class EdgeSettings(Settings):

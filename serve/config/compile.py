@@ -48,6 +48,7 @@ def compile_catalogue(
         fixed_endpoints=_compile_endpoints(config, secrets),
         keys=parse_keys(secrets.read(config.auth.keys)) if config.auth.keys else {},
         is_open=config.auth.open_on_loopback,
+        money=config.money.to_policy(),
     )
     return apply_overlay(catalogue, overlay, version)
 
@@ -114,6 +115,7 @@ def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
         input_price_pusd=settings.input_cost_per_token,
         output_price_pusd=settings.output_cost_per_token,
         breaker=settings.breaker.to_policy() if settings.breaker else None,
+        max_output_tokens=settings.max_output_tokens,
         continues_by=settings.continues_by,
     )
 

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 from turnout.models.target import ContinueBy, Endpoint
 from turnout.serve.config.fields import AppName, HourlyNusd, ModelName, PricePusd, SecretRef, Settings
 from turnout.serve.config.limits import LimitSettings
+from turnout.serve.config.money import MoneySettings
 from turnout.serve.config.oidc import OidcSettings
 from turnout.serve.config.remote import BaseUrl, HeaderLines, ProxyUrl, RemoteSettings, authorize
 from turnout.serve.config.resilience import (
@@ -129,6 +130,7 @@ class TargetSettings(Settings):
         model: what the upstream calls the model; for a pool its application's name unless said.
         weight: its share where a strategy uses weights; 0 takes it out of rotation.
         input_cost_per_token, output_cost_per_token: in USD; unknown unless said, which isn't the same as 0.
+        max_output_tokens: sent as the limit of requests that name none and count against a hard budget: without one, nothing bounds their cost.
         breaker: when it's given a rest; `null` for never.
         continues_by: how it takes over an answer that broke off elsewhere: `prefill`: it goes on from a last message of the assistant; `instruction`:
             it's asked in words to go on; `never`. Replicas of one pool pass tokens to each other in any case; a pool takes over from other targets
@@ -144,6 +146,7 @@ class TargetSettings(Settings):
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     input_cost_per_token: PricePusd | None = None
     output_cost_per_token: PricePusd | None = None
+    max_output_tokens: PositiveInt = 4096
     breaker: BreakerSettings | None = BreakerSettings()
     continues_by: ContinueBy = ContinueBy.INSTRUCTION
     gpu_hour_usd: HourlyNusd | None = None
@@ -206,12 +209,14 @@ class DynamicConfig(Settings):
         providers: remote providers, by name.
         models: public names.
         limits: of all requests to all models, whoever asks.
+        money: how strict to be with hard budgets.
     """
 
     auth: AuthSettings
     providers: dict[AppName, ProviderSettings] = {}
     models: Annotated[tuple[ModelSettings, ...], Field(min_length=1)]
     limits: LimitSettings = LimitSettings()
+    money: MoneySettings = MoneySettings()
 
     @property
     def pools(self) -> frozenset[str]:

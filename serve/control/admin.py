@@ -13,6 +13,7 @@ from turnout.models.errors import BadRequest, NotFound, TurnoutError
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.control.directory.routes import DirectoryRoutes
+from turnout.serve.control.money.routes import BudgetRoutes
 from turnout.serve.control.roster import REACH_S, Member, Reach, Roster
 from turnout.serve.control.settings import SettingsBook
 from turnout.serve.control.store import LedgerStore
@@ -42,6 +43,7 @@ class Desk:
     clock: Callable[[], float]
     version: str
     directory: DirectoryRoutes | None = None
+    budgets: BudgetRoutes | None = None
 
 
 def make_admin_app(desk: Desk) -> FastAPI:
@@ -56,6 +58,8 @@ def make_admin_app(desk: Desk) -> FastAPI:
     _add_rows(app, desk)
     if desk.directory is not None:
         desk.directory.add_to(app)
+    if desk.budgets is not None:
+        desk.budgets.add_to(app)
     return app
 
 

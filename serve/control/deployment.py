@@ -1,6 +1,5 @@
 """The Control deployment: one replica, one writer, two listeners."""
 
-import asyncio
 import os
 import time
 from importlib.metadata import version
@@ -21,7 +20,8 @@ from turnout.serve.control.directory.desk import DirectoryDesk
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.directory.rows import DirectoryRows
 from turnout.serve.control.internal import InternalRoutes
-from turnout.serve.control.money.treasury import Treasury
+from turnout.serve.control.money.office import MoneyOffice
+from turnout.serve.control.money.routes import BudgetRoutes
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
 from turnout.serve.control.sign_in import AdminSignIn
@@ -61,21 +61,13 @@ class Control:
         actors = Actors(admin_key, directory, time.time_ns, self._sign_in.find_actor)
         desk = DirectoryDesk(directory, time.time_ns, new_secret=lambda: token_urlsafe(32), new_id=lambda: token_hex(8))
         routes = DirectoryRoutes(desk, actors, roster, book, time.time_ns)
-        treasury = Treasury(
-            self._store.committer,
-            directory,
-            lambda: [member.report.router for member in roster.live()],
-            clock=time.monotonic,
-            wall_ns=time.time_ns,
-            tell=lambda passed: None,
-        )
-        self._store.followers.append(treasury.follow)
-        self._reaper = asyncio.get_running_loop().create_task(treasury.reap_for_ever(), name="reap leases")
+        self._money = MoneyOffice.open(self._store, directory, roster, args.alerts, secrets)
         self._internal = PrivateListener(
-            InternalRoutes(self._store, book, roster, bell, [directory], treasury=treasury), args.host
+            InternalRoutes(self._store, book, roster, bell, [directory], treasury=self._money.treasury), args.host
         )
+        budgets = BudgetRoutes(self._money.treasury, actors)
         self._version = version("turnout")
-        app = make_admin_app(Desk(self._store, book, roster, time.monotonic, self._version, routes))
+        app = make_admin_app(Desk(self._store, book, roster, time.monotonic, self._version, routes, budgets))
         self._admin = Edge(require_actor(AsgiBridge(app), actors), EdgeConfig(ADMIN_HOST, args.admin_port))
         await self._internal.open()
         await self._admin.start()
@@ -97,7 +89,7 @@ class Control:
         self._internal.check()
         if not self._admin.is_listening:
             raise RuntimeError("the admin listener is gone")
-        if not self._store.is_alive or self._reaper.done():
+        if not self._store.is_alive or not self._money.is_running:
             raise RuntimeError("the store is closed, or nobody looks after leases")
         if not self._sign_in.is_running:
             raise RuntimeError("nobody looks after the issuers' keys")
@@ -106,7 +98,7 @@ class Control:
         """Answer what is in flight, put it on disk, let go of the lock. Serve awaits this once."""
         self._is_draining = True
         await self._admin.close()
-        self._reaper.cancel()
+        self._money.close()
         self._sign_in.close()
         await self._internal.drain(DRAIN_S)
         await self._store.close()
