@@ -31,8 +31,8 @@ LOCAL_FAULTS: Mapping[str, Callable[[Setup], Findings]] = MappingProxyType(
     }
 )
 """
-Each figure with what measures it, in this order; on one cluster, but for the last, which starts one of several nodes beside it. Nothing is expected to be
-lost, and a refusal to take less than 50 ms.
+Each figure with what measures it, in this order; on one cluster, but for the last, which starts one of several nodes beside it. Nothing should be
+lost, and a refusal should take less than 50 ms.
 """
 
 
