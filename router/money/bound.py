@@ -67,8 +67,8 @@ def _count_choices(request: ApiRequest) -> int:
             count = _read(fields[name])
             if isinstance(count, int):
                 choices = max(choices, count)
-    if request.operation is Operation.COMPLETIONS and bytes(fields["prompt"][:1]) == b"[":
+    if request.operation is Operation.COMPLETIONS:
         prompts = _read(fields["prompt"])
-        if prompts and not isinstance(prompts[0], int):
+        if isinstance(prompts, list) and prompts and not isinstance(prompts[0], int):
             choices *= len(prompts)
     return choices
