@@ -70,10 +70,9 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.writelines((head, body))
 
-    def stop_if_overdue(self, now: float) -> None:
-        """End the exchange if one of its limits has run out at `now`."""
-        relay = self._relay
-        if relay is not None:
+    def stop_if_overdue(self, relay: Relay, now: float) -> None:
+        """End this exchange, if it's still the one here, and one of its limits has run out at `now`."""
+        if self._relay is relay:
             failure = relay.find_overdue(now)
             if failure is not None:
                 self._fail(relay, failure, failure.value.replace("_", " "))

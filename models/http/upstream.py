@@ -55,15 +55,16 @@ class HttpUpstream:
         except NotConnectedError as error:
             return Outcome(0, (), b"", error.failure, error.detail, False, False, None, self._loop.time())
         done: asyncio.Future[Outcome] = self._loop.create_future()
-        connection.send(head, request.body, Relay(out, request.is_stream, limits, self._loop.time, done))
-        self._deadlines.watch(connection)
+        relay = Relay(out, request.is_stream, limits, self._loop.time, done)
+        connection.send(head, request.body, relay)
+        self._deadlines.watch(relay, connection)
         try:
             return await done
         except asyncio.CancelledError:
             connection.abort()
             raise
         finally:
-            self._deadlines.unwatch(connection)
+            self._deadlines.unwatch(relay)
             if self._idle_timer is None:
                 self._idle_timer = self._loop.call_later(self._limits.idle_s, self._close_idle)
 

@@ -7,7 +7,8 @@ import pytest
 from tests.contracts.upstream.conftest import Way
 from tests.contracts.upstream.scripted import LAST_CHUNK, STREAM_HEAD, Peer, answer, chunk
 from tests.fakes import FakeOut
-from turnout.models.upstream import Failure
+from turnout.models.exchange import Headers
+from turnout.models.upstream import Failure, Outcome
 
 LATE_S = 0.25
 """How much later than its limit a timeout may come on a busy machine; the client itself needs two ticks of 25 ms."""
@@ -31,6 +32,28 @@ async def test_silence_before_the_first_byte_runs_out(way: Way, is_stream: bool)
     assert outcome.ended_at - began >= 0.19
     await asyncio.wait_for(closed.wait(), 1)
     assert closed.is_set()
+
+
+async def test_the_next_request_on_a_connection_has_its_limits_before_the_last_is_heard_to_be_over(way: Way) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send(answer(b"{}"))
+        await peer.read_request()
+        await peer.gone()
+
+    server = await way.serve(script)
+    following: list[asyncio.Task[Outcome]] = []
+
+    class AskAgain(FakeOut):
+        """Asks the next while the last one's answer is handed over, and so in front of whoever waits for that."""
+
+        def full(self, status: int, headers: Headers, body: bytes) -> None:
+            super().full(status, headers, body)
+            following.append(asyncio.create_task(way.ask(server, is_stream=True, first_byte_s=0.2)))
+
+    assert (await way.ask(server, AskAgain())).is_ok
+    outcome = await asyncio.wait_for(following[0], 3)
+    assert outcome.failure is Failure.FIRST_BYTE_TIMEOUT
 
 
 async def test_silence_between_two_pieces_runs_out(way: Way) -> None:

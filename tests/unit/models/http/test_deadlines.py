@@ -40,18 +40,19 @@ class FakeConnection:
     def __init__(self) -> None:
         self.asked_at: list[float] = []
 
-    def stop_if_overdue(self, now: float) -> None:
+    def stop_if_overdue(self, relay: object, now: float) -> None:
+        del relay
         self.asked_at.append(now)
 
 
 def test_the_tick_runs_only_while_something_is_watched() -> None:
     loop, connection = FakeLoop(), FakeConnection()
-    deadlines = Deadlines(loop)
+    deadlines, relay = Deadlines(loop), object()
     assert loop.due is None
-    deadlines.watch(connection)
+    deadlines.watch(relay, connection)
     loop.run(TICK_S)
     assert connection.asked_at == [100.0 + TICK_S]
-    deadlines.unwatch(connection)
+    deadlines.unwatch(relay)
     loop.run(TICK_S)
     assert loop.due is None
     assert len(connection.asked_at) == 1
@@ -59,7 +60,7 @@ def test_the_tick_runs_only_while_something_is_watched() -> None:
 
 def test_a_late_tick_gives_unread_answers_one_more_turn() -> None:
     loop, connection = FakeLoop(), FakeConnection()
-    Deadlines(loop).watch(connection)
+    Deadlines(loop).watch(object(), connection)
     loop.run(5.0)
     assert connection.asked_at == []
     loop.run(TICK_S)
