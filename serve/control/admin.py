@@ -14,6 +14,7 @@ from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.money.routes import BudgetRoutes
+from turnout.serve.control.records import Records
 from turnout.serve.control.roster import REACH_S, Member, Reach, Roster
 from turnout.serve.control.settings import SettingsBook
 from turnout.serve.control.store import LedgerStore
@@ -44,6 +45,7 @@ class Desk:
     version: str
     directory: DirectoryRoutes | None = None
     budgets: BudgetRoutes | None = None
+    records: Records | None = None
 
 
 def make_admin_app(desk: Desk) -> FastAPI:
@@ -60,6 +62,8 @@ def make_admin_app(desk: Desk) -> FastAPI:
         desk.directory.add_to(app)
     if desk.budgets is not None:
         desk.budgets.add_to(app)
+    if desk.records is not None:
+        desk.records.add_to(app)
     return app
 
 

@@ -22,6 +22,7 @@ from turnout.serve.control.directory.rows import DirectoryRows
 from turnout.serve.control.internal import InternalRoutes
 from turnout.serve.control.money.office import MoneyOffice
 from turnout.serve.control.money.routes import BudgetRoutes
+from turnout.serve.control.records import Records
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
 from turnout.serve.control.sign_in import AdminSignIn
@@ -67,7 +68,10 @@ class Control:
         )
         budgets = BudgetRoutes(self._money.treasury, actors)
         self._version = version("turnout")
-        app = make_admin_app(Desk(self._store, book, roster, time.monotonic, self._version, routes, budgets))
+        self._records = await Records.open(self._store, self._state.path, roster, actors, time.time_ns)
+        app = make_admin_app(
+            Desk(self._store, book, roster, time.monotonic, self._version, routes, budgets, self._records)
+        )
         self._admin = Edge(require_actor(AsgiBridge(app), actors), EdgeConfig(ADMIN_HOST, args.admin_port))
         await self._internal.open()
         await self._admin.start()
@@ -101,6 +105,7 @@ class Control:
         self._money.close()
         self._sign_in.close()
         await self._internal.drain(DRAIN_S)
+        await self._records.close()
         await self._store.close()
         self._state.release()
 

@@ -13,6 +13,7 @@ from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.secret import ConfigError
 from turnout.serve.control.committer import Committer
+from turnout.serve.control.reports.prices import record_prices
 from turnout.serve.control.schema.directory import DIRECTORY
 from turnout.serve.control.schema.ledger import LEDGER
 from turnout.serve.control.schema.money import MONEY
@@ -128,7 +129,7 @@ class SqliteStore:
 
     async def put_accepted(self, accepted: Accepted, event: AuditEvent) -> None:
         """See `SettingsStore`."""
-        await self.committer.write(lambda connection: _put_document(connection, "accepted", accepted, event))
+        await self.committer.write(lambda connection: _put_accepted(connection, accepted, event))
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -207,6 +208,11 @@ def append_event(connection: sqlite3.Connection, event: AuditEvent) -> None:
         "INSERT INTO audit (at_ns, actor, action, subject, detail, digest, prev_hash) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
         row,
     )
+
+
+def _put_accepted(connection: sqlite3.Connection, accepted: Accepted, event: AuditEvent) -> None:
+    _put_document(connection, "accepted", accepted, event)
+    record_prices(connection, accepted)
 
 
 def _find_document(connection: sqlite3.Connection, name: str) -> bytes | None:

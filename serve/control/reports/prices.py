@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from pydantic import ValidationError
 
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.control.store import Accepted
@@ -60,8 +61,11 @@ _prices = msgspec.json.Decoder(dict[str, TargetPrice])
 
 
 def record_prices(connection: sqlite3.Connection, accepted: Accepted) -> None:
-    """Keep the prices of accepted settings, in the caller's transaction, unless they are those of the version before."""
-    prices = read_prices(DynamicConfig.model_validate_json(accepted.document))
+    """Keep the prices of accepted settings, in the caller's transaction if they are others than the version before; what isn't settings has none."""
+    try:
+        prices = read_prices(DynamicConfig.model_validate_json(accepted.document))
+    except ValidationError:
+        return
     text = msgspec.json.encode(prices, order="sorted")
     name = hashlib.blake2b(text, digest_size=6).hexdigest()
     last = connection.execute("SELECT hash FROM price_version ORDER BY number DESC LIMIT 1").fetchone()

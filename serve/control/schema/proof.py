@@ -20,6 +20,6 @@ PROOF = """
     CREATE TABLE price_version (number INTEGER PRIMARY KEY, hash TEXT NOT NULL, at_ns INTEGER NOT NULL, prices TEXT NOT NULL);
     """
 """
-`hour` and `minute` count from 1970 UTC. `spend_hour` has the ledger's rows up to `spend_folded.seq`, summed by everything but the attempt. `requests` are
-first attempts. `unpriced` are attempts that used tokens at a price that isn't known; what used none is in neither. `prices` is JSON.
+`hour` and `minute` count from 1970 UTC. `spend_hour` has the ledger's rows up to `spend_folded.seq`, summed by everything but the attempt.
+`requests` are first attempts. `unpriced` are attempts that used tokens at a price that isn't known; what used none is in neither. `prices` is JSON.
 """
