@@ -1,7 +1,7 @@
 """Control's admin API, as the machine that runs Control sees it: loopback, with the key from its state folder."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -154,6 +154,10 @@ class AdminApi:
             return sum(router.in_flight for router in self.read_status().routers)
         except Refusal:
             return None
+
+    def ask(self, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+        """The answer of any route, as the JSON object that it is."""
+        return self._send(method, path, dict[str, Any], body)
 
     def _send(self, method: str, path: str, kind: type[T], body: dict[str, object] | None = None) -> T:
         url = self._outline.admin_url
