@@ -30,9 +30,11 @@ def collect_targets(candidates: Mapping[tuple[str, str], Candidate], now: float)
 
 def collect_lines(slots: Slots) -> Iterator[Metric]:
     """Who waits in line, and who was sent away from it."""
-    waiting = GaugeMetricFamily("turnout_waiting", "Requests in line for a model.", labels=["gen_ai_request_model"])
-    for model, count in slots.waiting().items():
-        waiting.add_metric([model], count)
+    waiting = GaugeMetricFamily(
+        "turnout_waiting", "Requests in line for a model, by lane.", labels=["gen_ai_request_model", "turnout_lane"]
+    )
+    for model, lane, count in slots.waiting_by_lane():
+        waiting.add_metric([model, lane], count)
     yield waiting
     refused = CounterMetricFamily(
         "turnout_line_refused", "Requests sent away from a line, by reason.", labels=["reason"]

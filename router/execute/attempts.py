@@ -24,6 +24,7 @@ from turnout.models.upstream import Limits, Outcome, Upstream, UpstreamRequest
 from turnout.router.account import Account
 from turnout.router.call import Call, Way
 from turnout.router.execute.course import Course, Pause, Place
+from turnout.router.execute.fair_share import Claim
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.hedging import Hedges, race
 from turnout.router.execute.judge import Judge
@@ -35,6 +36,9 @@ from turnout.router.stream import Lane, Reply
 
 STALE_PLAN_S = 0.001
 """A place that was chosen longer ago than this, in front of a line, is looked at again."""
+
+TYPICAL_OUTPUT_TOKENS = 256
+"""What an answer is taken to cost a tenant until it's known, when it may wait in line: an assumption, set right by the upstream's count."""
 
 
 class Tally(Protocol):
@@ -260,9 +264,9 @@ class Attempts:
     ) -> Attempt:
         """One call to one endpoint, inside its slot and its hold."""
         call = course.call
-        priority = call.principal.priority + call.request.priority
+        slot = self._slots.slot(place.route, _claim(call))
         planned_at = self._now()
-        async with self._slots.slot(place.route, priority, call.constraints.deadline_at):
+        async with slot:
             now = self._now()
             if now - planned_at > STALE_PLAN_S:
                 place = course.look_again(place, now)
@@ -289,6 +293,8 @@ class Attempts:
                                 hold.lose()
                             raise
                         hold.settle(outcome)
+                    if answer.usage is not None:
+                        slot.settle(answer.usage.input_tokens + answer.usage.output_tokens)
                     cause = self._find_cause(call, provider, outcome, answer)
                     verdict = self._judge.judge(
                         candidate, outcome, cause, answer.usage, is_callers_limit=_is_callers_limit(call, cause)
@@ -335,6 +341,21 @@ class Attempts:
             budget = self._budgets[name] = RetryBudget()
         budget.note_request(call.arrival.started_at)
         return budget
+
+
+def _claim(call: Call) -> Claim:
+    """What the request brings along into a line. Callers' limits are often far above what they get, so one says only how much less it may be."""
+    principal, features = call.principal, call.features
+    output_tokens = features.max_output_tokens
+    if output_tokens is None or output_tokens > TYPICAL_OUTPUT_TOKENS:
+        output_tokens = TYPICAL_OUTPUT_TOKENS
+    return Claim(
+        principal.priority + call.request.priority,
+        call.constraints.deadline_at,
+        principal.tenant,
+        principal.share,
+        1 + features.prompt_tokens + output_tokens,
+    )
 
 
 def _prepare(

@@ -1,17 +1,16 @@
-"""Bounds how much runs at once per model; who waits is ordered by priority, then deadline, then arrival."""
+"""Bounds how much runs at once per model; `fair_share.py` has the order of who waits."""
 
 import asyncio
-import bisect
-import enum
 import itertools
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 
 from turnout.models.errors import NoTarget, UpstreamTimeout
 from turnout.router.catalogue import ModelRoute
 from turnout.router.execute.drain_rate import DrainRate
+from turnout.router.execute.fair_share import Claim, FairShare, Verdict, Waiter
 from turnout.router.ready import READY
 
 SPARE_PLACES = 2.0
@@ -25,8 +24,8 @@ class Slots:
     is free. An attempt at another model, as a fallback is, waits in that model's line.
 
     Attributes:
-        refused: requests sent away so far, by reason: `full` (no place left), `shed` (its place went to one of better priority), `hopeless` (its turn
-            would have come after its deadline).
+        refused: requests sent away so far, by reason: `full` (no place left), `shed` (its place went to one with more right to it), `hopeless` (its
+            turn would have come after its deadline).
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -37,19 +36,20 @@ class Slots:
     def __repr__(self) -> str:
         return f"<Slots {', '.join(map(repr, self._lines.values()))}>"
 
-    def slot(self, route: ModelRoute, priority: int, deadline_at: float) -> "Slot":
+    def slot(self, route: ModelRoute, claim: Claim) -> "Slot":
         """
         A slot for `async with`; held until the block ends.
 
         Raises (on entering):
-            NoTarget: the line is full, or moves too slowly for this deadline, or somebody of better (lower) priority took the place.
+            NoTarget: the line is full, or moves too slowly for this deadline, or somebody with more right to it took the place: of better (lower)
+                priority, or of a tenant that has fewer places for its share.
             UpstreamTimeout: the deadline (event-loop time) passed while waiting.
         """
         line = self._lines.get(route.name)
         if line is None:
             line = self._lines[route.name] = Line(route, self.refused, self._now)
         line.route = route  # its limits may have changed
-        return Slot(line, priority, deadline_at)
+        return Slot(line, claim)
 
     def keep_only(self, models: set[str]) -> None:
         """Forget the lines of models that are gone from the config and have nobody in them."""
@@ -60,17 +60,14 @@ class Slots:
         """How many wait, by model."""
         return {name: len(line.waiters) for name, line in self._lines.items()}
 
-
-class Verdict(enum.Enum):
-    """How somebody's wait ended."""
-
-    ENTERED = "entered"
-    SHED = "shed"
-    LATE = "late"
-
-
-Waiter = tuple[int, float, int, "asyncio.Future[Verdict]"]
-"""Priority, deadline, arrival, and what ends the wait; the first three are the order, and no two are alike."""
+    def waiting_by_lane(self) -> Iterator[tuple[str, str, int]]:
+        """Model, lane and how many wait there. Priorities are as many as callers like, so there are three: `sooner` (below 0), `normal`, `later`."""
+        for name, line in self._lines.items():
+            lanes = {"sooner": 0, "normal": 0, "later": 0}
+            for priority, count in line.waiters.by_priority():
+                lanes["sooner" if priority < 0 else "later" if priority else "normal"] += count
+            for lane, count in lanes.items():
+                yield name, lane, count
 
 
 class Line:
@@ -81,7 +78,7 @@ class Line:
     def __init__(self, route: ModelRoute, refused: dict[str, int], now: Callable[[], float]) -> None:
         self.route = route
         self.in_flight = 0
-        self.waiters: list[Waiter] = []
+        self.waiters = FairShare()
         self._refused = refused
         self._now = now
         self._order: Callable[[], int] = itertools.count().__next__
@@ -103,14 +100,14 @@ class Line:
             return True
         return False
 
-    async def enter(self, priority: int, deadline_at: float) -> None:
+    async def enter(self, claim: Claim) -> None:
         """Wait for a slot, or be sent away at once."""
         loop = asyncio.get_running_loop()
-        waiter = (priority, deadline_at, self._order(), loop.create_future())
+        waiter = Waiter(claim, self._order(), loop.create_future())
         self._take_place(waiter, self._now())
-        timer = loop.call_at(deadline_at, self._expire, waiter)
+        timer = loop.call_at(claim.deadline_at, self._expire, waiter)
         try:
-            verdict = await waiter[3]
+            verdict = await waiter.turn
         except asyncio.CancelledError:
             self._withdraw(waiter)
             raise
@@ -135,20 +132,21 @@ class Line:
     def _take_place(self, waiter: Waiter, now: float) -> None:
         self._is_wanted = True
         self._drain.want(now)
-        place = bisect.bisect(self.waiters, waiter)
+        claim = waiter.claim
         if self._drain.is_founded:
-            places_left = (waiter[1] - now) / self._drain.interval_s(now)
+            place = self.waiters.places_before(claim)
+            places_left = (claim.deadline_at - now) / self._drain.interval_s(now)
             # With chance against it, a turn rarely takes longer than so many do on the average.
             places = place + 1 + math.sqrt(place + 1)
             if places > places_left:
                 raise self._refuse("hopeless", max(SPARE_PLACES, places - places_left / 2), now)
         if len(self.waiters) >= self.route.max_waiting:
-            if not self.waiters or waiter[0] >= self.waiters[-1][0]:
+            worst = self.waiters.try_shed(claim)
+            if worst is None:
                 raise self._refuse("full", self._places_until_room, now)
-            worst = self.waiters.pop()[3]
-            if not worst.done():
-                worst.set_result(Verdict.SHED)
-        self.waiters.insert(place, waiter)
+            if not worst.turn.done():
+                worst.turn.set_result(Verdict.SHED)
+        self.waiters.add(waiter)
 
     def _refuse(self, reason: str, places: float, now: float) -> NoTarget:
         self._refused[reason] += 1
@@ -161,7 +159,7 @@ class Line:
             return  # the limit was lowered: nobody gets this slot
         self._drain.free(now)
         while self.waiters and self.in_flight < self.route.max_in_flight:
-            turn = self.waiters.pop(0)[3]
+            turn = self.waiters.take().turn
             if not turn.done():
                 self.in_flight += 1
                 turn.set_result(Verdict.ENTERED)
@@ -170,36 +168,39 @@ class Line:
             self._drain.rest(now)
 
     def _expire(self, waiter: Waiter) -> None:
-        if not waiter[3].done():
-            waiter[3].set_result(Verdict.LATE)
-            self._forget(waiter)
+        if not waiter.turn.done():
+            waiter.turn.set_result(Verdict.LATE)
+            self.waiters.remove(waiter)
 
     def _withdraw(self, waiter: Waiter) -> None:
         """The one who waited is gone; a slot that came in the same moment goes to the next."""
-        turn = waiter[3]
+        turn = waiter.turn
         if not turn.done() or turn.cancelled():
-            self._forget(waiter)
+            self.waiters.remove(waiter)
         elif turn.result() is Verdict.ENTERED:
             self.leave()
-
-    def _forget(self, waiter: Waiter) -> None:
-        place = bisect.bisect_left(self.waiters, waiter)
-        if place < len(self.waiters) and self.waiters[place] is waiter:
-            del self.waiters[place]
 
 
 class Slot:
     """One entry into a line."""
 
-    __slots__ = ("_deadline_at", "_line", "_priority")
+    __slots__ = ("_claim", "_has_waited", "_line")
 
-    def __init__(self, line: Line, priority: int, deadline_at: float) -> None:
+    def __init__(self, line: Line, claim: Claim) -> None:
         self._line = line
-        self._priority = priority
-        self._deadline_at = deadline_at
+        self._claim = claim
+        self._has_waited = False
+
+    def settle(self, tokens: int) -> None:
+        """Say what was really used; who got the slot without waiting took nothing from others, and isn't charged."""
+        if self._has_waited:
+            self._line.waiters.correct(self._claim, tokens)
 
     def __aenter__(self) -> Awaitable[None]:
-        return READY if self._line.try_enter() else self._line.enter(self._priority, self._deadline_at)
+        if self._line.try_enter():
+            return READY
+        self._has_waited = True
+        return self._line.enter(self._claim)
 
     def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -13,6 +13,7 @@ from tests.fakes_loop import run_jumping
 from turnout.models.errors import NoTarget, UpstreamTimeout
 from turnout.models.target import Target
 from turnout.router.catalogue import ModelRoute
+from turnout.router.execute.fair_share import Claim
 from turnout.router.execute.slots import Slots
 
 SEEDS = range(20)
@@ -51,7 +52,7 @@ class Crowd:
         while True:
             tries += 1
             try:
-                async with slots.slot(self.route, 0, loop.time() + 1e6):
+                async with slots.slot(self.route, Claim(0, loop.time() + 1e6)):
                     await asyncio.sleep(self.random.expovariate(self.rate / self.route.max_in_flight))
                     break
             except NoTarget as refused:
@@ -129,7 +130,7 @@ def test_who_may_wait_nearly_always_has_its_turn_in_time_and_no_slot_stays_empty
     async def ask_once(slots: Slots) -> None:
         deadline_at = asyncio.get_running_loop().time() + 30 / crowd.rate
         try:
-            async with slots.slot(patient, 0, deadline_at):
+            async with slots.slot(patient, Claim(0, deadline_at)):
                 ends["served"] += 1
                 await asyncio.sleep(crowd.random.expovariate(crowd.rate / patient.max_in_flight))
         except NoTarget:
@@ -159,7 +160,7 @@ def test_an_upstream_that_hangs_sends_everybody_further_away() -> None:
         far = asyncio.get_running_loop().time() + 600
         async with AsyncExitStack() as hanging, asyncio.TaskGroup() as group:
             for _ in range(4):
-                await hanging.enter_async_context(slots.slot(crowd.route, 0, far))
+                await hanging.enter_async_context(slots.slot(crowd.route, Claim(0, far)))
             waiters = [group.create_task(hanging_on(slots, crowd.route, far)) for _ in range(4)]
             for _ in range(3):
                 await asyncio.sleep(20)
@@ -178,5 +179,5 @@ def test_an_upstream_that_hangs_sends_everybody_further_away() -> None:
 
 async def hanging_on(slots: Slots, route: ModelRoute, deadline_at: float) -> None:
     """Wait for a slot, and leave it at once."""
-    async with slots.slot(route, 0, deadline_at):
+    async with slots.slot(route, Claim(0, deadline_at)):
         return

@@ -9,6 +9,7 @@ from tests.fakes_loop import run_jumping
 from turnout.models.errors import NoTarget, UpstreamTimeout
 from turnout.models.target import Target
 from turnout.router.catalogue import ModelRoute
+from turnout.router.execute.fair_share import Claim
 from turnout.router.execute.slots import Slots
 
 
@@ -21,7 +22,7 @@ def route(running: int = 1, waiting: int = 10) -> ModelRoute:
 async def enter(
     slots: Slots, order: list[str], name: str, priority: int = 0, deadline_in_s: float = 60.0, waiting: int = 10
 ) -> None:
-    async with slots.slot(route(waiting=waiting), priority, asyncio.get_running_loop().time() + deadline_in_s):
+    async with slots.slot(route(waiting=waiting), Claim(priority, asyncio.get_running_loop().time() + deadline_in_s)):
         order.append(name)
 
 
@@ -33,7 +34,7 @@ async def settle() -> None:
 async def test_the_line_is_ordered_by_priority_then_deadline_then_arrival() -> None:
     slots, order = Slots(), list[str]()
     far = asyncio.get_running_loop().time() + 600
-    async with slots.slot(route(), 0, far):
+    async with slots.slot(route(), Claim(0, far)):
         waiters = [
             asyncio.create_task(enter(slots, order, "late", deadline_in_s=50)),
             asyncio.create_task(enter(slots, order, "soon", deadline_in_s=10)),
@@ -50,9 +51,9 @@ async def test_the_line_is_ordered_by_priority_then_deadline_then_arrival() -> N
 async def test_a_full_line_refuses_at_once() -> None:
     slots = Slots()
     far = asyncio.get_running_loop().time() + 600
-    async with slots.slot(route(waiting=0), 0, far):
+    async with slots.slot(route(waiting=0), Claim(0, far)):
         with pytest.raises(NoTarget) as refused:
-            async with slots.slot(route(waiting=0), 0, far):
+            async with slots.slot(route(waiting=0), Claim(0, far)):
                 pass
     assert refused.value.retry_after_s == 1.0
 
@@ -60,16 +61,16 @@ async def test_a_full_line_refuses_at_once() -> None:
 async def test_a_deadline_ends_the_wait() -> None:
     slots = Slots()
     loop = asyncio.get_running_loop()
-    async with slots.slot(route(), 0, loop.time() + 600):
+    async with slots.slot(route(), Claim(0, loop.time() + 600)):
         with pytest.raises(UpstreamTimeout):
-            async with slots.slot(route(), 0, loop.time() + 0.01):
+            async with slots.slot(route(), Claim(0, loop.time() + 0.01)):
                 pass
         assert slots.waiting() == {"m": 0}
 
 
 async def test_a_waiter_that_leaves_in_the_moment_of_its_turn_passes_the_slot_on() -> None:
     slots, order = Slots(), list[str]()
-    async with slots.slot(route(), 0, asyncio.get_running_loop().time() + 600):
+    async with slots.slot(route(), Claim(0, asyncio.get_running_loop().time() + 600)):
         leaves = asyncio.create_task(enter(slots, order, "leaves"))
         await settle()
         stays = asyncio.create_task(enter(slots, order, "stays"))
@@ -78,14 +79,14 @@ async def test_a_waiter_that_leaves_in_the_moment_of_its_turn_passes_the_slot_on
     await asyncio.gather(leaves, stays, return_exceptions=True)
     assert leaves.cancelled()
     assert order == ["stays"]
-    async with slots.slot(route(), 0, asyncio.get_running_loop().time() + 1):
+    async with slots.slot(route(), Claim(0, asyncio.get_running_loop().time() + 1)):
         order.append("free")
     assert order == ["stays", "free"]
 
 
 async def test_a_waiter_that_leaves_early_is_forgotten() -> None:
     slots, order = Slots(), list[str]()
-    async with slots.slot(route(), 0, asyncio.get_running_loop().time() + 600):
+    async with slots.slot(route(), Claim(0, asyncio.get_running_loop().time() + 600)):
         task = asyncio.create_task(enter(slots, order, "gone"))
         await settle()
         task.cancel()
@@ -98,10 +99,10 @@ async def test_a_waiter_that_leaves_early_is_forgotten() -> None:
 async def test_a_raised_limit_lets_more_in_with_the_next_that_leaves() -> None:
     slots, order = Slots(), list[str]()
     far = asyncio.get_running_loop().time() + 600
-    async with slots.slot(route(), 0, far):
+    async with slots.slot(route(), Claim(0, far)):
         waiters = [asyncio.create_task(enter(slots, order, str(i))) for i in range(3)]
         await settle()
-    async with slots.slot(route(running=5), 0, far):
+    async with slots.slot(route(running=5), Claim(0, far)):
         await asyncio.gather(*waiters)
     assert sorted(order) == ["0", "1", "2"]
 
@@ -109,7 +110,7 @@ async def test_a_raised_limit_lets_more_in_with_the_next_that_leaves() -> None:
 async def test_a_better_priority_takes_the_place_of_the_worst_waiter() -> None:
     slots, order = Slots(), list[str]()
     far = asyncio.get_running_loop().time() + 600
-    async with slots.slot(route(), 0, far):
+    async with slots.slot(route(), Claim(0, far)):
         waiters = [
             asyncio.create_task(enter(slots, order, "low, but soon", priority=5, deadline_in_s=10, waiting=3)),
             asyncio.create_task(enter(slots, order, "low", priority=5, deadline_in_s=50, waiting=3)),
@@ -131,7 +132,7 @@ async def test_a_better_priority_takes_the_place_of_the_worst_waiter() -> None:
 
 async def test_nobody_is_shed_for_the_place_of_one_that_is_leaving() -> None:
     slots, order = Slots(), list[str]()
-    async with slots.slot(route(), 0, asyncio.get_running_loop().time() + 600):
+    async with slots.slot(route(), Claim(0, asyncio.get_running_loop().time() + 600)):
         leaves = asyncio.create_task(enter(slots, order, "leaves", priority=5, waiting=1))
         await settle()
         comes = asyncio.create_task(enter(slots, order, "comes", waiting=1))
@@ -144,7 +145,7 @@ async def test_nobody_is_shed_for_the_place_of_one_that_is_leaving() -> None:
 
 async def test_a_waiter_that_leaves_in_the_moment_it_is_shed_gives_nothing_back() -> None:
     slots, order = Slots(), list[str]()
-    async with slots.slot(route(), 0, asyncio.get_running_loop().time() + 600):
+    async with slots.slot(route(), Claim(0, asyncio.get_running_loop().time() + 600)):
         leaves = asyncio.create_task(enter(slots, order, "leaves", priority=5, waiting=1))
         await settle()
         comes = asyncio.create_task(enter(slots, order, "comes", waiting=1))
@@ -160,7 +161,7 @@ async def drain(slots: Slots, turns: int) -> None:
     """Let so many pass one after the other, each for a second, with somebody always waiting."""
 
     async def stay() -> None:
-        async with slots.slot(route(waiting=100), 0, asyncio.get_running_loop().time() + 600):
+        async with slots.slot(route(waiting=100), Claim(0, asyncio.get_running_loop().time() + 600)):
             await asyncio.sleep(1)
 
     await asyncio.gather(*(stay() for _ in range(turns)))
@@ -170,11 +171,11 @@ def test_a_turn_that_would_come_after_the_deadline_is_refused_at_once_when_the_p
     async def run() -> None:
         clock = asyncio.get_running_loop().time
         slots, order = Slots(clock), list[str]()
-        async with slots.slot(route(), 0, clock() + 600):
+        async with slots.slot(route(), Claim(0, clock() + 600)):
             with pytest.raises(UpstreamTimeout):  # nothing is known yet, so it may wait
                 await enter(slots, order, "unknown", deadline_in_s=3)
         await drain(slots, 40)
-        async with slots.slot(route(), 0, clock() + 600):
+        async with slots.slot(route(), Claim(0, clock() + 600)):
             waiters = [asyncio.create_task(enter(slots, order, str(number))) for number in range(6)]
             await settle()
             came_at = clock()
@@ -197,10 +198,19 @@ def test_nobody_is_called_hopeless_while_slots_come_free_fast_enough() -> None:
         slots = Slots(clock)
         await drain(slots, 40)
         order = list[str]()
-        async with slots.slot(route(), 0, clock() + 600):
+        async with slots.slot(route(), Claim(0, clock() + 600)):
             waiters = [asyncio.create_task(enter(slots, order, str(n), deadline_in_s=2 * n + 3)) for n in range(10)]
             await asyncio.sleep(1)
         await asyncio.gather(*waiters)
         assert len(order) == 10
 
     run_jumping(run())
+
+
+async def test_waiting_is_told_by_lane() -> None:
+    slots, order = Slots(), list[str]()
+    async with slots.slot(route(), Claim(0, asyncio.get_running_loop().time() + 600)):
+        waiters = [asyncio.create_task(enter(slots, order, "", priority)) for priority in (-7, 0, 3, 4)]
+        await settle()
+        assert list(slots.waiting_by_lane()) == [("m", "sooner", 1), ("m", "normal", 1), ("m", "later", 2)]
+    await asyncio.gather(*waiters)
