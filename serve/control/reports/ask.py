@@ -105,10 +105,9 @@ def read_moment(text: str, name: str) -> datetime:
         raise BadRequest(
             f"{name} is {text[:80]!r}; give a day or a time, such as 2026-11-01 or 2026-11-01T15:00Z", name
         ) from None
-    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    if not 1970 <= moment.year < 2200:
+    if not 1970 < moment.year < 2200:
         raise BadRequest(f"{name} is {text[:80]!r}, which isn't between 1970 and 2200", name)
-    return moment
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def this_month(now: datetime) -> tuple[int, int]:

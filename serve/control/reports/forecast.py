@@ -50,7 +50,8 @@ def forecast_month(days: Mapping[date, int], today: date, passed: float, first: 
         passed: the share of today that's over.
         first: the first day with anything in the ledger; days before it say nothing.
 
-    The interval assumes that days are independent, with the spread that the days gone by had around their means; it never goes below what's spent.
+    The interval assumes that days are independent, with the spread that the days gone by had around their means, and knows how few days those
+    means are from; it never goes below what's spent.
     """
     month = today.strftime("%Y-%m")
     spent = sum(
@@ -62,15 +63,15 @@ def forecast_month(days: Mapping[date, int], today: date, passed: float, first: 
     by_weekday = len(history) >= FEWEST_WEEKS_DAYS
     if not by_weekday:
         history = dict(sorted(history.items())[-7:])
-    means = {
-        weekday: _mean([c for d, c in history.items() if not by_weekday or d.weekday() == weekday])
-        for weekday in range(7)
-    }
-    last = calendar.monthrange(today.year, today.month)[1]
-    left = [today + timedelta(days=n) for n in range(1, last - today.day + 1)]
-    rest = sum(means[day.weekday()] for day in left) + means[today.weekday()] * (1 - passed)
-    spread = math.sqrt(_mean([(cost - means[day.weekday()]) ** 2 for day, cost in history.items()]))
-    reach = Z_80 * spread * math.sqrt(len(left) + 1 - passed)
+    kinds: dict[int, list[int]] = {}
+    for day, cost in history.items():
+        kinds.setdefault(day.weekday() if by_weekday else 0, []).append(cost)
+    left = dict.fromkeys(kinds, 0.0)
+    for number in range(calendar.monthrange(today.year, today.month)[1] - today.day + 1):
+        day = today + timedelta(days=number)
+        left[day.weekday() if by_weekday else 0] += 1.0 if number else 1 - passed
+    rest = sum(days_left * _mean(kinds[kind]) for kind, days_left in left.items())
+    reach = Z_80 * math.sqrt(_variance(kinds, left))
     return Forecast(
         month,
         spent,
@@ -88,5 +89,12 @@ def _look_back(days: Mapping[date, int], today: date, first: date | None) -> dic
     return {day: days.get(day, 0) for day in back if first is not None and day >= first}
 
 
-def _mean(values: list[float] | list[int]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def _variance(kinds: Mapping[int, list[int]], left: Mapping[int, float]) -> float:
+    """Of the cost of the days left: their own, and that of the means that they are expected to have."""
+    squares = sum((cost - _mean(costs)) ** 2 for costs in kinds.values() for cost in costs)
+    of_one_day = squares / max(1, sum(map(len, kinds.values())) - len(kinds))
+    return of_one_day * sum(days_left + days_left**2 / len(kinds[kind]) for kind, days_left in left.items())
+
+
+def _mean(values: list[int]) -> float:
+    return sum(values) / len(values)

@@ -83,7 +83,8 @@ async def write_keys(store: SqliteStore) -> None:
 
     def insert(connection: sqlite3.Connection) -> None:
         connection.executemany(
-            "INSERT INTO grantee (kind, id, name, tenant, team, user_id, tags, role, terms, created_at_ns, version) VALUES (?, ?, ?, ?, ?, ?, ?, '', '{}', 0, 1)",
+            "INSERT INTO grantee (kind, id, name, tenant, team, user_id, tags, role, terms, created_at_ns, version) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, '', '{}', 0, 1)",
             rows,
         )
 

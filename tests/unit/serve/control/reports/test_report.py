@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from tests.unit.serve.control.reports.spending import (
-    KEYS, START_HOUR, accepted, connect, count, entry, random_entry, write_entries, write_keys,
+    KEYS,
+    START_HOUR,
+    accepted,
+    connect,
+    count,
+    entry,
+    random_entry,
+    write_entries,
+    write_keys,
 )  # fmt: skip
 from turnout.models.ledger import LedgerEntry
 from turnout.serve.control.reports.ask import Ask, Filters
