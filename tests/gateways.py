@@ -49,11 +49,13 @@ class Rig:
     guard: Guard | None = None
     shape: Shape | None = None
     cache: Cache | None = None
+    clock: FakeClock = field(default_factory=FakeClock)
     replays: Replays | None = None
 
     def __post_init__(self) -> None:
-        self.clock, self.sink, self.fleet, self.slots = FakeClock(), FakeSink(), Fleet(), Slots()
+        self.sink, self.fleet, self.slots = FakeSink(), Fleet(), Slots()
         self.observer = Observer(self.fleet, self.slots, self.clock.now)
+        self.limiter = Limiter(self.observer, self.clock.now)
         self.directory = Directory()
         ids = itertools.count(1)
         attempts = Attempts(
@@ -77,7 +79,7 @@ class Rig:
             replays=self.replays,
             attempts=attempts,
             observer=self.observer,
-            limiter=Limiter(self.observer, self.clock.now),
+            limiter=self.limiter,
             directory=self.directory,
             now=self.clock.now,
             wall_ns=self.clock.wall_ns,

@@ -329,15 +329,15 @@ async def test_when_nothing_can_answer_a_configured_text_does() -> None:
     assert (said(out.body), out.body.endswith(DONE)) == ("Back soon.", True)
 
 
-async def test_a_client_that_leaves_during_a_pause_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_leaves_during_a_pause_leaves_nothing_behind() -> None:
     paused = asyncio.Event()
 
-    async def sleep(clock: FakeClock, seconds: float) -> None:
-        paused.set()
-        await asyncio.Event().wait()
+    class StoppedClock(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            paused.set()
+            await asyncio.Event().wait()
 
-    monkeypatch.setattr(FakeClock, "sleep", sleep)
-    rig = Rig(FakeUpstream(refuses(500)), catalogue(REMOTE))
+    rig = Rig(FakeUpstream(refuses(500)), catalogue(REMOTE), clock=StoppedClock())
     task = asyncio.create_task(rig.post())
     await paused.wait()
     task.cancel()

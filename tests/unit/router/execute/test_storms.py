@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 
 import pytest
 
@@ -35,11 +35,12 @@ class LoopClock(FakeClock):
 
 
 @pytest.fixture(autouse=True)
-def _loop_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.gateways.FakeClock", LoopClock)
-    monkeypatch.setattr(
-        logging.getLogger("turnout.attempts"), "disabled", True
-    )  # a line for each failure is most of the time otherwise
+def _quiet() -> Iterator[None]:
+    """A line of the log for each failure would be most of the time."""
+    log = logging.getLogger("turnout.attempts")
+    log.disabled = True
+    yield
+    log.disabled = False
 
 
 class Flaky:
@@ -74,7 +75,7 @@ def ask_all(
         statuses[out.status] += 1
 
     async def run() -> None:
-        rig = Rig(upstream, cluster.to_catalogue(), pools)
+        rig = Rig(upstream, cluster.to_catalogue(), pools, clock=LoopClock())
         chance = random.Random(3)
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
