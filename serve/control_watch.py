@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+import msgspec
 from pydantic import ValidationError
 
 from turnout.models.errors import TurnoutError
 from turnout.router.directory import Directory
 from turnout.router.execute.slots import Slots
 from turnout.router.gauges import group_by_target, why_resting
+from turnout.router.limit.limiter import Limiter
+from turnout.router.limit.share import EMPTY, FULL, NOTHING, WHOLE, Levels
 from turnout.router.observe import Observer
 from turnout.router.plan.breaker import HALF_OPEN, OPEN
 from turnout.router.plan.fleet import Candidate, Fleet
@@ -19,6 +22,9 @@ from turnout.serve.control.client import ControlLink
 from turnout.serve.control.report import RouterReport, TargetReport, WatchAnswer
 
 RETRY_S = 0.2
+ALONE_S = 5.0
+"""A router that hasn't reached Control for so long since it began takes every limit for its own: without Control, rates don't shut it."""
+
 _log = logging.getLogger("turnout.control_watch")
 
 
@@ -36,6 +42,7 @@ class ControlWatch:
         slots: Slots,
         observer: Observer,
         directory: Directory,
+        limiter: Limiter,
     ) -> None:
         self._router = router
         self._node = node
@@ -45,22 +52,39 @@ class ControlWatch:
         self._slots = slots
         self._observer = observer
         self._directory = directory
+        self._limiter = limiter
+        self._given_up: Levels | None = None
         self._wants_config = True
         self._told = ""
 
     async def run(self) -> None:
         """Report and listen, for ever; each report renews this router's lease."""
+        loop = asyncio.get_running_loop()
+        alone_at = loop.time() + ALONE_S
         while True:
             report = self.report()
             try:
                 answer = await self._link.watch(report)
             except TurnoutError as error:
                 _log.debug("Control can't be reached: %s", error)
+                if loop.time() >= alone_at and self._limiter.share == NOTHING:
+                    self._limiter.set_share(WHOLE, FULL)
                 await asyncio.sleep(RETRY_S)
                 continue
+            if report.limit_levels is not None:
+                self._given_up = None
             if report.accepted is not None:
                 self._told = report.config
             self.take(answer)
+
+    async def leave(self) -> None:
+        """Give this router's share of all limits back, for those that stay."""
+        levels = self._limiter.set_share(NOTHING, EMPTY)
+        report = msgspec.structs.replace(self.report(), limit_share=NOTHING, limit_levels=levels)
+        try:
+            await self._link.watch(report)
+        except TurnoutError as error:
+            _log.debug("Control can't be told that this router leaves: %s", error)
 
     def report(self) -> RouterReport:
         """What this router does now. Its settings go along when Control asks for them or hasn't seen these."""
@@ -76,6 +100,8 @@ class ControlWatch:
             in_flight=self._observer.in_flight,
             targets=self._targets(),
             have_directory=self._directory.version,
+            limit_share=self._limiter.share,
+            limit_levels=self._given_up,
         )
 
     def take(self, answer: WatchAnswer) -> None:
@@ -88,6 +114,8 @@ class ControlWatch:
                 _log.error("the settings that Control keeps can't be used here: %s", error)
         if answer.overlay is not None:
             self._config.set_overlay(answer.overlay)
+        if answer.limit_share is not None:
+            self._given_up = self._limiter.set_share(answer.limit_share, answer.limit_levels) or self._given_up
         if answer.directory is not None:
             self._directory.take(answer.directory)
 

@@ -26,6 +26,7 @@ from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
 from turnout.router.gateway import Gateway
 from turnout.router.limit.limiter import Limiter
+from turnout.router.limit.share import NOTHING
 from turnout.router.money.purses import Purses
 from turnout.router.observe import Observer
 from turnout.router.outbox import Outbox
@@ -72,7 +73,7 @@ class Router:
         self._issuers = Issuers(time.time)
         self._directory = Directory(self._issuers.sessions)
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
-        self._limiter = Limiter(self._observer, time.monotonic)
+        self._limiter = Limiter(self._observer, time.monotonic, NOTHING)
         references = Secrets(os.environ, context.get_node_id())
         self._replaying = Replaying(args.idempotency, references, self._name)
         self._gateway = self._make_gateway()
@@ -83,7 +84,7 @@ class Router:
         await self._edge.start()
         _log.info("turnout answers at %s://%s:%d/v1", "https" if args.tls else "http", self._edge.host, self._edge.port)
         self._outbox.start()
-        watch = ControlWatch(
+        self._control = ControlWatch(
             router=self._name,
             node=context.get_node_id(),
             link=self._link,
@@ -92,8 +93,9 @@ class Router:
             slots=self._slots,
             observer=self._observer,
             directory=self._directory,
+            limiter=self._limiter,
         )
-        self._watch = loop.create_task(watch.run(), name="watch control")
+        self._watch = loop.create_task(self._control.run(), name="watch control")
         self._filling = loop.create_task(self._purses.run(), name="fill purses")
         self._asking = loop.create_task(self._issuers.run(), name="ask issuers")
         rest_collector()
@@ -130,6 +132,7 @@ class Router:
         self._asking.cancel()
         await self._purses.empty()
         self._watch.cancel()
+        await self._control.leave()
         await self._discovery.close()
         await self._replaying.close()
         await self._upstream.close()

@@ -26,11 +26,11 @@ class Bucket:
 
     __slots__ = ("_at", "_held_s", "_left", "_rate", "allowance", "kind", "limit")
 
-    def __init__(self, limit: Limit, allowance: float, now: float) -> None:
+    def __init__(self, limit: Limit, allowance: float, now: float, fullness: float = 1.0) -> None:
         self.limit = limit
         self.allowance = allowance
         self.kind = kind_of(limit)
-        self._left = allowance
+        self._left = allowance * fullness if limit.window_s else allowance
         self._at = now
         self._rate = allowance / limit.window_s if limit.window_s else 0.0
         self._held_s = 0.0
@@ -91,6 +91,24 @@ class Bucket:
         """Take another amount; what has been used stays used."""
         self._left = self.left(now) + allowance - self.allowance
         self._set_allowance(limit, allowance)
+
+    def shrink(self, allowance: float, now: float) -> None:
+        """Give a part away, with what is left in it; seats that are taken stay taken until they are given back."""
+        left = self.left(now)
+        if self.refills:
+            self._left = left * allowance / self.allowance if self.allowance else 0.0
+        else:
+            self._left = left + allowance - self.allowance
+        self._set_allowance(self.limit, allowance)
+
+    def grow(self, allowance: float, fullness: float, now: float) -> None:
+        """Get a part, as full as it is; seats come free."""
+        self._left = self.left(now) + (allowance - self.allowance) * (fullness if self.refills else 1.0)
+        self._set_allowance(self.limit, allowance)
+
+    def fullness(self, now: float) -> float:
+        """1 for full, below 0 for a debt."""
+        return self.left(now) / self.allowance if self.allowance else 0.0
 
     def _set_allowance(self, limit: Limit, allowance: float) -> None:
         self.limit = limit

@@ -14,6 +14,7 @@ from turnout.models.providers.provider import Answer
 from turnout.router.call import Call
 from turnout.router.limit.bucket import kind_of
 from turnout.router.limit.line import Line
+from turnout.router.limit.share import WHOLE, Levels, Share
 from turnout.router.limit.tell import explain_full, explain_size, limit_headers, soft_header
 from turnout.router.limit.terms import Terms, TermsBook
 from turnout.router.ready import READY
@@ -41,15 +42,16 @@ class Tally(Protocol):
 class Limiter:
     """Owns the counts of all limits of one router replica, and what is known of the length of answers."""
 
-    def __init__(self, tally: Tally, now: Callable[[], float]) -> None:
+    def __init__(self, tally: Tally, now: Callable[[], float], share: Share = WHOLE) -> None:
         """
         Args:
             tally: hears what limits do.
             now: loop time.
+            share: of every limit, until another is set; without one, requests that are limited wait for it.
         """
         self.tally = tally
         self.now = now
-        self._book = TermsBook(now)
+        self._book = TermsBook(now, share)
         self._mean_output: dict[str, float] = {}
 
     def __repr__(self) -> str:
@@ -70,6 +72,18 @@ class Limiter:
         if terms.bounds:
             call = self._bind(call, terms)
         return Ticket(self, terms, call)
+
+    @property
+    def share(self) -> Share:
+        """What this router has of every limit."""
+        return self._book.share
+
+    def set_share(self, share: Share, levels: Levels) -> Levels | None:
+        """Take another share: with `levels` in what is new of it; gives what is in the part that's given away, or None if there's none."""
+        if share.part < self._book.share.part:
+            return self._book.shrink(share)
+        self._book.grow(share, levels)
+        return None
 
     def expected_output(self, model: str) -> float:
         """Tokens of an answer of `model`, by those it has given lately."""

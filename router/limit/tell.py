@@ -18,6 +18,7 @@ _OWNERS = {
 }
 _WINDOWS = {60: "a minute", 3600: "an hour", 86400: "a day"}
 _UNITS = ((Unit.REQUESTS, b"requests"), (Unit.TOKENS, b"tokens"))
+_ROUNDING = 1e-6
 OVER_SOFT = b"x-turnout-over-soft-limit"
 
 
@@ -41,7 +42,7 @@ def limit_headers(lines: Sequence[Line], now: float) -> Headers:
                     tightest, least = bucket, left
         if tightest is not None:
             headers.append((b"x-ratelimit-limit-" + name, b"%d" % tightest.limit.amount))
-            headers.append((b"x-ratelimit-remaining-" + name, b"%d" % max(0.0, least)))
+            headers.append((b"x-ratelimit-remaining-" + name, b"%d" % max(0.0, least + _ROUNDING)))
             headers.append((b"x-ratelimit-reset-" + name, write_duration(tightest.full_in_s(now))))
     return headers
 

@@ -25,6 +25,7 @@ from turnout.serve.control.money.routes import BudgetRoutes
 from turnout.serve.control.records import Records
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
+from turnout.serve.control.shares import Shares
 from turnout.serve.control.sign_in import AdminSignIn
 from turnout.serve.control.sqlite import SqliteStore
 from turnout.serve.control.state_dir import STORE_FILE, StateDir
@@ -63,8 +64,10 @@ class Control:
         desk = DirectoryDesk(directory, time.time_ns, new_secret=lambda: token_urlsafe(32), new_id=lambda: token_hex(8))
         routes = DirectoryRoutes(desk, actors, roster, book, time.time_ns)
         self._money = MoneyOffice.open(self._store, directory, roster, args.alerts, secrets)
+        shares = Shares(time.monotonic, bell)
         self._internal = PrivateListener(
-            InternalRoutes(self._store, book, roster, bell, [directory], treasury=self._money.treasury), args.host
+            InternalRoutes(self._store, book, roster, bell, [directory, shares], treasury=self._money.treasury),
+            args.host,
         )
         budgets = BudgetRoutes(self._money.treasury, actors)
         self._version = version("turnout")

@@ -3,6 +3,7 @@
 import msgspec
 
 from turnout.router.directory import KeyChanges
+from turnout.router.limit.share import EMPTY, NOTHING, Levels, Share
 from turnout.serve.config.overlay import Overlay
 
 POLL_S = 0.5
@@ -50,6 +51,8 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
         in_flight: requests it's answering.
         targets: all of its targets.
         have_directory: version of the directory that it goes by; -1 for none yet.
+        limit_share: what it has of every limit.
+        limit_levels: how full the limits are that it has given a part of away with this report, or None if it hasn't.
     """
 
     router: str
@@ -61,6 +64,8 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
     in_flight: int
     targets: tuple[TargetReport, ...]
     have_directory: int = -1
+    limit_share: Share = NOTHING
+    limit_levels: Levels | None = None
 
 
 class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
@@ -72,9 +77,13 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
         accepted: the settings that were last accepted, as JSON, for a router that has none; else None.
         wants_config: Control holds no settings: send them as `accepted` with the next report.
         directory: what changed of the keys since the version that the router has, or None if it has the last.
+        limit_share: what it's to have of every limit from now on, or None for what it has.
+        limit_levels: how full the limits are in what is new of that.
     """
 
     overlay: Overlay | None
     accepted: bytes | None
     wants_config: bool
     directory: KeyChanges | None = None
+    limit_share: Share | None = None
+    limit_levels: Levels = EMPTY

@@ -95,6 +95,7 @@ async def watched(config: ActiveConfig, *replies: WatchAnswer) -> list[RouterRep
         slots=rig.slots,
         observer=rig.observer,
         directory=rig.directory,
+        limiter=rig.limiter,
     )
     task = asyncio.create_task(watch.run())
     await asyncio.wait_for(link.is_spent.wait(), 5)
