@@ -29,19 +29,25 @@ class AuthSettings(Settings):
 
     Attributes:
         keys: where the list of keys is. Its entries are separated by commas or lines: `KEY`, `ID=KEY` or `ID=blake2b:HEX`; `keys.py` has the rules.
+        virtual_keys: those made with `turnout keys` work `beside` these; `only` says that there are none here and needn't be.
         open_on_loopback: let requests without a key in, as tenant `anonymous`; refused unless the router listens on loopback.
         oidc: issuers of tokens that may be sent instead of a key; `docs/security.md` says how.
     """
 
     keys: SecretRef | None = None
+    virtual_keys: Literal["beside", "only"] = "beside"
     open_on_loopback: bool = False
     oidc: Annotated[tuple[OidcSettings, ...], Field(max_length=16)] = ()
 
     @model_validator(mode="after")
     def _check_someone_may_ask(self) -> Self:
-        if self.keys is None and not self.open_on_loopback and not self.oidc:
+        is_only = self.virtual_keys == "only"
+        if is_only and (self.keys is not None or self.open_on_loopback):
+            raise ValueError("virtual_keys is only, but keys or open_on_loopback lets others in: take one of them out")
+        if not (is_only or self.keys or self.open_on_loopback or self.oidc):
             raise ValueError(
-                "nobody may ask: set keys (such as env:TURNOUT_KEYS), or open_on_loopback for a trial on one machine"
+                "nobody may ask: set keys (such as env:TURNOUT_KEYS), virtual_keys: only with keys of `turnout keys`, "
+                "or open_on_loopback for a trial on one machine"
             )
         return self
 

@@ -77,6 +77,12 @@ def test_all_problems_are_told_at_once_also_those_between_parts_of_a_file_with_w
     }
 
 
+def test_a_file_without_keys_may_leave_them_all_to_control() -> None:
+    assert not [
+        each for each in check(GOOD.replace('keys: "env:KEYS"', "virtual_keys: only")) if each.severity == "error"
+    ]
+
+
 @pytest.mark.parametrize(
     ("wrong", "right", "path", "says"),
     [
@@ -152,6 +158,12 @@ def test_all_problems_are_told_at_once_also_those_between_parts_of_a_file_with_w
             "write model: other",
         ),
         ('{keys: "env:KEYS"}', "{}", "applications[2].deployments[0].user_config.auth", "nobody may ask"),
+        (
+            '{keys: "env:KEYS"}',
+            '{keys: "env:KEYS", virtual_keys: only}',
+            "applications[2].deployments[0].user_config.auth",
+            "take one of them out",
+        ),
         (
             "provider: far, model: big-1",
             "provider: far",
