@@ -8,8 +8,9 @@ import msgspec
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
-from turnout.models.errors import BadRequest, NotFound, TurnoutError
+from turnout.models.errors import BadRequest, MethodNotAllowed, NotFound, TurnoutError
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.control.directory.routes import DirectoryRoutes
@@ -55,6 +56,7 @@ def make_admin_app(desk: Desk) -> FastAPI:
     )
     app.add_exception_handler(TurnoutError, _tell_error)
     app.add_exception_handler(RequestValidationError, _tell_invalid)
+    app.add_exception_handler(HTTPException, _tell_http)
     _add_views(app, desk)
     _add_changes(app, desk)
     _add_rows(app, desk)
@@ -192,6 +194,13 @@ async def _tell_error(request: Request, error: Exception) -> Response:
     del request
     assert isinstance(error, TurnoutError)
     return Response(error.to_json(), error.status, media_type="application/json")
+
+
+async def _tell_http(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself: a route that isn't there, a method that it hasn't, a body that can't be read."""
+    assert isinstance(error, HTTPException)
+    kind = {404: NotFound, 405: MethodNotAllowed}.get(error.status_code, BadRequest)
+    return await _tell_error(request, kind(f"{error.detail}; /admin/openapi.json lists what there is"))
 
 
 async def _tell_invalid(request: Request, error: Exception) -> Response:

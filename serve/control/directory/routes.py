@@ -12,6 +12,7 @@ from turnout.models.errors import BadRequest, NotFound
 from turnout.serve.control.actor import Actors
 from turnout.serve.control.directory.bodies import (
     OWN_IDS,
+    Id,
     KeyDelete,
     KeyGenerate,
     KeyRef,
@@ -21,6 +22,7 @@ from turnout.serve.control.directory.bodies import (
     OrganizationDelete,
     OrganizationNew,
     OrganizationUpdate,
+    Secret,
     TeamDelete,
     TeamNew,
     TeamUpdate,
@@ -38,8 +40,8 @@ from turnout.serve.control.settings import SettingsBook
 
 Page = Annotated[int, Query(ge=1)]
 Size = Annotated[int, Query(ge=1, le=1000)]
-OptionalKey = Annotated[str | None, Query(max_length=512)]
-OptionalId = Annotated[str | None, Query(max_length=64)]
+OptionalKey = Annotated[Secret | None, Query()]
+OptionalId = Annotated[Id | None, Query()]
 
 _LEVELS: tuple[tuple[Kind, type[LevelBody], type[LevelBody], type[Any]], ...] = (
     (Kind.TEAM, TeamNew, TeamUpdate, TeamDelete),

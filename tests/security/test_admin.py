@@ -1,0 +1,165 @@
+"""The admin routes: nobody without a role gets in, and nobody does more than the role says, on whatever routes there are."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.security.control_room import Room, open_room
+from tests.security.doors import METHODS, STRANGERS, send
+from turnout.models.exchange import Headers
+
+OF_THE_DIRECTORY = ("/key/", "/team/", "/user/", "/organization/", "/model/", "/spend/")
+"""Where members have something to see or to do; all else is the owners', and viewers' of all to see."""
+NOBODY = ("service", "blocked")
+NO_OWNERS = ("viewer", "team_viewer", "member", "team_admin", "tenant_admin")
+REFUSED = {401, 403, 404, 405}
+MISUNDERSTOOD = {400, 422}
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    async with open_room(tmp_path) as opened:
+        yield opened
+
+
+def bearer(key: str) -> dict[bytes, bytes]:
+    return {b"authorization": f"Bearer {key}".encode()}
+
+
+def is_look(method: str) -> bool:
+    return method in ("GET", "HEAD", "OPTIONS")
+
+
+async def test_there_are_routes_to_look_at(room: Room) -> None:
+    paths = {path for _, path in room.routes()}
+    assert {"/admin/status", "/admin/openapi.json", "/key/generate", "/budget/reset", "/admin/targets/t"} <= paths
+
+
+async def test_a_stranger_gets_the_same_401_from_every_route_by_every_method(room: Room) -> None:
+    paths = sorted(
+        {path for _, path in room.routes()} | {"/", "/docs", "/redoc", "/openapi.json", "/admin/", "/metrics"}
+    )
+    before = await room.audit_rows()
+    outs = [
+        await send(room.door, method, path, headers, b"{}")
+        for path in paths
+        for method in METHODS
+        for headers in (*STRANGERS.values(), *(bearer(room.keys[name]) for name in NOBODY))
+    ]
+    assert {out.status for out in outs} == {401}
+    assert len({(tuple(sorted(out.headers.items())), out.body) for out in outs}) == 1
+    assert await room.audit_rows() == before
+
+
+@pytest.mark.parametrize("who", NO_OWNERS)
+async def test_outside_of_the_directory_nobody_but_owners_and_viewers_of_all_gets_anything(
+    room: Room, who: str
+) -> None:
+    for method, path in room.routes():
+        if not path.startswith(OF_THE_DIRECTORY) and not (who == "viewer" and is_look(method)):
+            out = await send(room.door, method, path, bearer(room.keys[who]), b"{}")
+            assert out.status == 403, f"{who} {method} {path}"
+
+
+@pytest.mark.parametrize("who", ["viewer", "team_viewer"])
+async def test_a_viewer_changes_nothing_whatever_it_sends(room: Room, who: str) -> None:
+    before = await room.audit_rows()
+    bodies = example_bodies(room)
+    for method, path in room.routes():
+        if not is_look(method):
+            for body in (b"", b"{}", b"[]", bodies.get((method, path), b"{}")):
+                out = await send(room.door, method, path, bearer(room.keys[who]), body)
+                assert out.status in REFUSED | MISUNDERSTOOD, f"{method} {path}"
+            assert out.status in REFUSED, f"{method} {path} with a good body: {out.status} {out.body!r}"
+    assert await room.audit_rows() == before
+
+
+@pytest.mark.parametrize("who", ["team_viewer", "member", "team_admin"])
+async def test_what_another_organisation_has_is_neither_seen_nor_changed(room: Room, who: str) -> None:
+    before = await room.audit_rows()
+    for path, named in (
+        ("/organization/info", "organization_id=evil"),
+        ("/team/info", "team_id=theirs"),
+        ("/user/info", "user_id=viewer"),
+        ("/user/info", "user_id=tenant_admin"),
+    ):
+        out = await send(room.door, "GET", path, bearer(room.keys[who]), query=named.encode())
+        assert out.status in REFUSED, f"{path}?{named}"
+    for path, body in (
+        ("/user/update", {"user_id": "viewer", "user_role": "admin"}),
+        ("/user/update", {"user_id": who, "user_role": "admin"}),
+        ("/key/generate", {"user_id": "tenant_admin"}),
+        ("/key/generate", {"user_id": "viewer"}),
+        ("/organization/update", {"organization_id": "acme", "max_budget": 1}),
+        ("/organization/new", {"organization_id": "mine"}),
+    ):
+        out = await send(room.door, "POST", path, bearer(room.keys[who]), json.dumps(body).encode())
+        assert out.status in REFUSED | MISUNDERSTOOD, f"{path} {body}: {out.status}"
+    assert await room.audit_rows() == before
+
+
+async def test_the_owner_gets_through_so_that_the_tests_above_say_something(room: Room) -> None:
+    looks = [(method, path) for method, path in room.routes() if method == "GET"]
+    statuses = [(await send(room.door, method, path, bearer(room.keys["owner"]))).status for method, path in looks]
+    assert set(statuses) <= {200, 400, 404}
+    assert statuses.count(200) >= 8
+    made = await send(room.door, "POST", "/key/generate", bearer(room.keys["owner"]), b'{"user_id": "member"}')
+    assert made.status == 200
+
+
+async def test_no_answer_shows_a_key_that_was_handed_out_before(room: Room) -> None:
+    for method, path in room.routes():
+        if method == "GET":
+            out = await send(room.door, method, path, bearer(room.keys["owner"]))
+            assert not [name for name, key in room.keys.items() if key.encode() in out.body], path
+            assert not [name for name, value in header_lines(out.headers) if b"sk-tn-" in value], path
+
+
+def header_lines(headers: dict[bytes, bytes]) -> Headers:
+    return tuple(headers.items())
+
+
+def example_bodies(room: Room) -> dict[tuple[str, str], bytes]:
+    """A body that each route understands, from the app's own description."""
+    described = room.app.openapi()
+    found: dict[tuple[str, str], bytes] = {}
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if content:
+                example = make_example(content["schema"], described["components"]["schemas"])
+                body = json.dumps(example).encode()
+                found[method.upper(), path.replace("{name}", "t")] = (
+                    body.replace(b'"member"', b'"newcomer"') if path.endswith("/new") else body
+                )
+    return found
+
+
+def make_example(schema: dict[str, Any], named: dict[str, Any]) -> Any:
+    """One value of a JSON schema: what's required, and nothing else but something to change."""
+    if "$ref" in schema:
+        return make_example(named[schema["$ref"].rpartition("/")[2]], named)
+    for choice in ("anyOf", "oneOf", "allOf"):
+        if choice in schema:
+            return make_example(schema[choice][0], named)
+    if "const" in schema or "enum" in schema:
+        return schema["const"] if "const" in schema else schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            properties: dict[str, Any] = schema.get("properties", {})
+            wanted = [
+                *schema.get("required", []),
+                *(name for name in ("drained", "user_id", "key_id", "keys") if name in properties),
+            ]
+            return {name: make_example(properties[name], named) for name in wanted}
+        case "array":
+            return [make_example(schema.get("items", {"type": "string"}), named)]
+        case "integer" | "number":
+            return 1
+        case "boolean":
+            return True
+        case _:
+            return "member" if schema.get("minLength", 0) <= 6 else "sk-tn-00000000000000000000"
