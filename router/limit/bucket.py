@@ -22,14 +22,16 @@ class Bucket:
         limit: what is kept.
         allowance: this router's part of `limit.amount`; whole for seats.
         kind: whose it is, for metrics: one of KINDS, or `other`.
+        refills: whether it fills up by itself.
     """
 
-    __slots__ = ("_at", "_held_s", "_left", "_rate", "allowance", "kind", "limit")
+    __slots__ = ("_at", "_held_s", "_left", "_rate", "allowance", "kind", "limit", "refills")
 
     def __init__(self, limit: Limit, allowance: float, now: float, fullness: float = 1.0) -> None:
         self.limit = limit
         self.allowance = allowance
         self.kind = kind_of(limit)
+        self.refills = limit.window_s > 0
         self._left = allowance * fullness if limit.window_s else allowance
         self._at = now
         self._rate = allowance / limit.window_s if limit.window_s else 0.0
@@ -37,11 +39,6 @@ class Bucket:
 
     def __repr__(self) -> str:
         return f"<Bucket {self.limit.bucket} {self.limit.unit.value} {self._left:g} of {self.allowance:g} left>"
-
-    @property
-    def refills(self) -> bool:
-        """Whether it fills up by itself."""
-        return self.limit.window_s > 0
 
     def left(self, now: float) -> float:
         """What may be taken at `now`; below 0 for a debt."""

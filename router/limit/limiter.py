@@ -15,7 +15,7 @@ from turnout.router.call import Call
 from turnout.router.limit.bucket import kind_of
 from turnout.router.limit.line import Line
 from turnout.router.limit.share import WHOLE, Levels, Share
-from turnout.router.limit.tell import explain_full, explain_size, limit_headers, soft_header
+from turnout.router.limit.tell import explain_full, explain_size, soft_header
 from turnout.router.limit.terms import Terms, TermsBook
 from turnout.router.ready import READY
 
@@ -147,10 +147,12 @@ class Ticket:
             LimitReached: a limit would let it in too late; `retry_after_s` says when it may.
         """
         now = self._seen_at = self._limiter.now()
-        for line in self._terms.hard:
-            if not line.try_take(self._tokens if line.counts_tokens else 1, now):
+        tokens = self._tokens
+        for taken, line in enumerate(self._terms.hard):
+            if not line.try_take(tokens if line.counts_tokens else 1, now):
+                self._taken = taken
                 return self._wait()
-            self._taken += 1
+        self._taken = len(self._terms.hard)
         self._begin(now)
         return READY
 
@@ -222,9 +224,9 @@ class Ticket:
             else:
                 over.append(line)
                 self._limiter.tally.limited(line.bucket.kind, line.bucket.limit.unit.value, "soft")
-        headers = limit_headers(self._terms.hard, now)
+        headers = [header for rates in self._terms.told for header in rates.tell(now)]
         if over:
-            headers = [*headers, soft_header(over)]
+            headers.append(soft_header(over))
         self.call = msgspec.structs.replace(self.call, limit_headers=headers)
 
     def _leave(self, used: int | None, now: float) -> None:
@@ -234,16 +236,15 @@ class Ticket:
                 self._tokens,
                 self.call.features.prompt_tokens + int(self._limiter.expected_output(self.call.route.name)),
             )
-        for line in (*self._terms.hard[: self._taken], *self._soft):
+        back = self._tokens - used
+        for line in (*self._terms.hard, *self._soft):
             if line.counts_tokens:
-                line.leave(self._tokens - used, now)
+                line.leave(back, now)
             elif line.bucket.refills:
                 line.leave(0, now)
             else:
                 line.bucket.note_held(now - self._seen_at)
                 line.leave(1, now)
-        self._taken = 0
-        self._soft = []
 
     def _back_out(self, now: float) -> None:
         """Give all back: the request has done nothing."""
@@ -254,7 +255,8 @@ class Ticket:
         limiter, bucket = self._limiter, line.bucket
         limiter.tally.limited(bucket.kind, bucket.limit.unit.value, "refused")
         wait_s = max(LEAST_RETRY_S, wait_s) if wait_s < math.inf else UNKNOWN_RETRY_S
-        headers = limit_headers(self._terms.hard, limiter.now())
+        now = limiter.now()
+        headers = tuple(header for rates in self._terms.told for header in rates.tell(now))
         return LimitReached(explain_full(bucket.limit, bucket.kind, wait_s), None, wait_s, headers)
 
     def _need(self, line: Line) -> float:

@@ -17,34 +17,49 @@ _OWNERS = {
     "global": "This gateway's",
 }
 _WINDOWS = {60: "a minute", 3600: "an hour", 86400: "a day"}
-_UNITS = ((Unit.REQUESTS, b"requests"), (Unit.TOKENS, b"tokens"))
 _ROUNDING = 1e-6
 OVER_SOFT = b"x-turnout-over-soft-limit"
 
 
-def limit_headers(lines: Sequence[Line], now: float) -> Headers:
-    """
-    `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` of the rate that has least left, for each unit that has one.
+class Rates:
+    """The lines that count one unit, and the names of the headers that tell of them."""
 
-    What remains is this router's view: its own part scaled up to the whole limit.
+    __slots__ = ("_left", "_limit", "_lines", "_reset")
 
-    Source: OpenAI's guide to rate limits, read 2026-11.
-    """
-    headers: list[tuple[bytes, bytes]] = []
-    for unit, name in _UNITS:
-        tightest, least = None, math.inf
-        for line in lines:
+    def __init__(self, unit: Unit, lines: Sequence[Line]) -> None:
+        name = unit.value.encode()
+        self._lines = tuple(lines)
+        self._limit = b"x-ratelimit-limit-" + name
+        self._left = b"x-ratelimit-remaining-" + name
+        self._reset = b"x-ratelimit-reset-" + name
+
+    def tell(self, now: float) -> Headers:
+        """
+        Limit, rest and time until full again of the rate that has least left.
+
+        What is left is this router's view: its own part scaled up to the whole limit.
+
+        Source: OpenAI's guide to rate limits, read 2026-11.
+        """
+        tightest, least = self._lines[0].bucket, math.inf
+        for line in self._lines:
             bucket = line.bucket
-            if bucket.limit.unit is unit:
-                share = bucket.left(now) / bucket.allowance if bucket.allowance else 0.0
-                left = share * bucket.limit.amount
-                if left < least:
-                    tightest, least = bucket, left
-        if tightest is not None:
-            headers.append((b"x-ratelimit-limit-" + name, b"%d" % tightest.limit.amount))
-            headers.append((b"x-ratelimit-remaining-" + name, b"%d" % max(0.0, least + _ROUNDING)))
-            headers.append((b"x-ratelimit-reset-" + name, write_duration(tightest.full_in_s(now))))
-    return headers
+            left = bucket.fullness(now) * bucket.limit.amount
+            if left < least:
+                tightest, least = bucket, left
+        return (
+            (self._limit, b"%d" % tightest.limit.amount),
+            (self._left, b"%d" % max(0.0, least + _ROUNDING)),
+            (self._reset, write_duration(tightest.full_in_s(now))),
+        )
+
+
+def told_rates(lines: Sequence[Line]) -> tuple[Rates, ...]:
+    """What callers are told of, requests before tokens."""
+    by_unit = {
+        unit: [line for line in lines if line.bucket.limit.unit is unit] for unit in (Unit.REQUESTS, Unit.TOKENS)
+    }
+    return tuple(Rates(unit, found) for unit, found in by_unit.items() if found)
 
 
 def soft_header(over: Iterable[Line]) -> tuple[bytes, bytes]:

@@ -10,6 +10,7 @@ from turnout.router.catalogue import ModelRoute
 from turnout.router.limit.bucket import Bucket
 from turnout.router.limit.line import Line
 from turnout.router.limit.share import Level, Levels, LimitKey, Share, key_of
+from turnout.router.limit.tell import Rates, told_rates
 
 SWEEP_S = 1.0
 SWEPT = 256
@@ -31,6 +32,7 @@ class Terms(msgspec.Struct, frozen=True):
         hard: lines that a request has to get through, in the order in which it does.
         soft: lines that only count.
         bounds: limits of the single request.
+        told: rates among `hard`, which callers are told of.
     """
 
     principal: Principal
@@ -38,6 +40,7 @@ class Terms(msgspec.Struct, frozen=True):
     hard: tuple[Line, ...]
     soft: tuple[Line, ...]
     bounds: tuple[Limit, ...]
+    told: tuple[Rates, ...]
 
 
 class TermsBook:
@@ -105,13 +108,10 @@ class TermsBook:
         counted = [each for each in limits if each.unit in _COUNTED]
         # Whoever waits for tokens mustn't keep a seat from others, so seats come last; one order for all, so that nobody waits in a ring.
         counted.sort(key=lambda limit: (limit.unit is Unit.CONCURRENT, limit.bucket, limit.unit.value, limit.window_s))
-        terms = Terms(
-            principal,
-            route,
-            self._lines_of((each for each in counted if each.is_hard), now),
-            self._lines_of((each for each in counted if not each.is_hard), now),
-            tuple(each for each in limits if each.unit not in _COUNTED),
-        )
+        hard = self._lines_of((each for each in counted if each.is_hard), now)
+        soft = self._lines_of((each for each in counted if not each.is_hard), now)
+        bounds = tuple(each for each in limits if each.unit not in _COUNTED)
+        terms = Terms(principal, route, hard, soft, bounds, told_rates(hard))
         if len(self._terms) >= MAX_TERMS:
             self._terms.clear()
         self._terms[principal.key_id, route.name] = terms
