@@ -57,6 +57,7 @@ class Outbox:
         self._jobs: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._is_draining = False
+        self._is_refused = False  # a full batch doesn't hurry then: it would be sent again with every new row
         self._sender: asyncio.Task[None] | None = None
         self.dropped = 0
 
@@ -76,7 +77,8 @@ class Outbox:
         """Queue a ledger row."""
         self._entries.append(entry)
         if len(self._entries) >= self._batch:
-            self._wake.set()
+            if not self._is_refused:
+                self._wake.set()
             if len(self._entries) > self._capacity:
                 self._entries.popleft()
                 self.dropped += 1
@@ -121,7 +123,8 @@ class Outbox:
         while not (self._is_draining and not self.waiting):
             if not self._is_draining or pause_s > self._period_s:
                 await self._sleep(pause_s)
-            pause_s = self._period_s if await self._send_batch() else min(pause_s * 2, 5.0)
+            self._is_refused = not await self._send_batch()
+            pause_s = min(pause_s * 2, 5.0) if self._is_refused else self._period_s
 
     async def _sleep(self, seconds: float) -> None:
         self._wake.clear()

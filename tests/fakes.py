@@ -167,13 +167,13 @@ class FakePost:
     """A Post that fails with the errors given, one a call, and then keeps every batch."""
 
     def __init__(self, *errors: Exception) -> None:
-        self._errors = list(errors)
+        self.errors = list(errors)
         self.journals: list[Journal] = []
         self.posted = asyncio.Event()
 
     async def post_journal(self, journal: Journal) -> None:
-        if self._errors:
-            raise self._errors.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         self.journals.append(journal)
         self.posted.set()
 

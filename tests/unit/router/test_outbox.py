@@ -37,6 +37,19 @@ async def test_a_batch_that_control_did_not_take_is_sent_again() -> None:
     assert [len(journal.entries) for journal in post.journals] == [1]
 
 
+async def test_a_full_batch_that_control_does_not_take_is_not_sent_again_with_every_row() -> None:
+    post = FakePost(*[UpstreamFailed("away")] * 1000)
+    outbox = Outbox(post, batch=2, period_s=0.02)
+    outbox.start()
+    for number in range(200):
+        outbox.put_entry(row(number))
+        await asyncio.sleep(0)
+    assert len(post.errors) > 990
+    post.errors.clear()
+    assert await outbox.drain(5) == 0
+    assert sum(len(journal.entries) for journal in post.journals) == 200
+
+
 async def test_a_batch_that_control_will_never_take_does_not_hold_up_the_next() -> None:
     post = FakePost(BadRequest("not understood"))
     outbox = Outbox(post, batch=1, period_s=0.005)
