@@ -24,6 +24,8 @@ COMMANDS = MappingProxyType(
         "teams": "Make, show and change teams, which bound what their users and keys may.",
         "users": "Make, show and change users, whose role says what they may do here.",
         "budget": "See what budgets have left, and begin their windows anew.",
+        "spend": "See what was spent, by whom and on what.",
+        "audit": "See and export the audit log, and verify that it's what was written.",
         "chat": "Talk to a model through the gateway.",
         "models": "Fetch models and list those on this machine.",
         "mock": "Run a scripted provider on loopback, to try routing and faults for free.",
