@@ -14,7 +14,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from turnout.serve.config import arguments, cluster, dynamic, idempotency, limits, money, oidc, remote, resilience
+from turnout.serve.config import (
+    arguments,
+    cluster,
+    dynamic,
+    idempotency,
+    limits,
+    money,
+    oidc,
+    remote,
+    resilience,
+    tiers,
+)
 
 PAGE = Path(__file__).with_name("config.md")
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -43,6 +54,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("degrade", resilience.DegradeSettings),
     ("hedging", resilience.HedgingSettings),
     ("limits of requests", limits.LimitSettings),
+    ("tiers", tiers.TierSettings),
     ("money", money.MoneySettings),
     ("alerts", money.AlertSettings),
     ("breaker", resilience.BreakerSettings),

@@ -19,7 +19,12 @@ _ANONYMOUS = Principal("anonymous", "anonymous")
 _UNKNOWN_KEY = "Incorrect or missing API key: send one of this gateway's keys as 'Authorization: Bearer KEY'."
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _SECONDS = re.compile(rb"\d{1,6}(\.\d{1,6})?")
+_WHOLE = re.compile(rb"-?\d{1,9}")
+_PRIORITY = b"x-turnout-priority"
 _TOTAL, _FIRST_TOKEN, _GAP = b"x-turnout-timeout-s", b"x-turnout-ttft-s", b"x-turnout-gap-s"
+
+LOWEST = 100
+"""How far callers may stand back behind what their key has; more counts as this."""
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -36,7 +41,7 @@ def identify(head: RequestHead, catalogue: Catalogue, directory: Directory, at_n
     Who asks, by the key or token in `authorization: Bearer`, `x-api-key` or `api-key`, which is hashed before any look-up.
 
     Args:
-        catalogue: has the cluster file's keys, which are looked at first.
+        catalogue: has the cluster file's keys, which are looked at first, and the tiers.
         directory: has the keys that Control handed out, and the sessions of tokens.
         at_ns: wall clock.
 
@@ -47,9 +52,12 @@ def identify(head: RequestHead, catalogue: Catalogue, directory: Directory, at_n
     """
     key = _presented_key(head)
     digest = hashlib.blake2b(key, digest_size=32).digest()
-    principal = catalogue.keys.get(digest) or directory.find(digest) or directory.sessions.find(digest, key)
+    principal = catalogue.keys.get(digest)
     if principal is None:
-        return _anonymous(key, catalogue, directory)
+        principal = directory.find(digest) or directory.sessions.find(digest, key)
+        if principal is None:
+            return _anonymous(key, catalogue, directory)
+        principal = catalogue.tiers.apply(digest, principal)
     if principal.is_blocked:
         raise Forbidden("This API key is blocked; whoever gave it to you can unblock it.")
     if principal.expires_at_s is not None and principal.expires_at_s * 1e9 <= at_ns:
@@ -75,7 +83,7 @@ def admit(
         raise Forbidden(
             f"This API key isn't for {operation.label}; it is for {', '.join(sorted(allowed)) or 'nothing'}."
         )
-    request = parse_request(operation, body)
+    request = _rank(head, parse_request(operation, body))
     route = _find_route(request.model, operation, principal, catalogue)
     if request.fallbacks:
         for name in request.fallbacks:
@@ -126,6 +134,18 @@ def _find_route(name: str, operation: Operation, principal: Principal, catalogue
             f"Model {name!r} doesn't serve {operation.label}; it serves {', '.join(sorted(route.operations))}.", "model"
         )
     return route
+
+
+def _rank(head: RequestHead, request: ApiRequest) -> ApiRequest:
+    """The request with the priority that counts: the header's or else the body's, within 0 and 100, so that nobody stands before what its key has."""
+    value = head.headers.get(_PRIORITY)
+    if value is not None and not _WHOLE.fullmatch(value):
+        raise BadRequest(
+            f"x-turnout-priority is {value.decode('latin-1')!r}; give a whole number, such as 10.", _PRIORITY.decode()
+        )
+    asked = request.priority if value is None else int(value)
+    priority = max(0, min(asked, LOWEST))
+    return request if priority == request.priority else msgspec.structs.replace(request, priority=priority)
 
 
 def _constraints(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from turnout.models.access import Limit, Principal
 from turnout.models.target import Endpoint, Target
 from turnout.router.money.policy import MoneyPolicy
+from turnout.router.tiers import Tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ class Catalogue:
         fixed_endpoints: addresses of targets that have no pool, by target name.
         drained: names of targets that take no new requests.
         keys: by BLAKE2b-256 of the key's UTF-8 bytes; never the key.
+        tiers: of keys that Control handed out and of those who sign in; `keys` has them applied.
         money: how strict to be with hard budgets.
         is_open: whether requests without a known key are let in as tenant `anonymous` (loopback only; config refuses it elsewhere).
     """
@@ -158,3 +160,4 @@ class Catalogue:
     keys: Mapping[bytes, Principal] = field(default_factory=dict[bytes, Principal])
     is_open: bool = False
     money: MoneyPolicy = field(default_factory=MoneyPolicy)
+    tiers: Tiers = field(default_factory=Tiers)

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from turnout.models.access import Principal
 from turnout.models.target import Endpoint, Target
 from turnout.router.catalogue import Catalogue, ModelRoute
+from turnout.router.tiers import Tier, Tiers, apply_tier
 from turnout.serve.config.dynamic import DynamicConfig, ModelSettings, TargetSettings
 from turnout.serve.config.keys import parse_keys
 from turnout.serve.config.limits import LimitSettings
@@ -34,7 +36,8 @@ def compile_catalogue(
         created_at_s: unix time, for `/v1/models`.
 
     Raises:
-        ConfigError: a secret is missing, keys are malformed, a fallback can't stand in, or the route would be open to others than this machine.
+        ConfigError: a secret is missing, keys are malformed or in a tier that isn't there, a fallback can't stand in, or the route would be open to
+            others than this machine.
     """
     if config.auth.open_on_loopback and not is_loopback(bind_host):
         raise ConfigError(
@@ -42,11 +45,13 @@ def compile_catalogue(
         )
     _check_fallbacks(config)
     targets = _compile_targets(config)
+    tiers = {name: tier.to_tier(name) for name, tier in config.tiers.items()}
     catalogue = Catalogue(
         version=version,
         models={model.name: _compile_model(model, targets, config.limits, created_at_s) for model in config.models},
         fixed_endpoints=_compile_endpoints(config, secrets),
-        keys=parse_keys(secrets.read(config.auth.keys)) if config.auth.keys else {},
+        keys=_compile_keys(config, tiers, secrets),
+        tiers=Tiers(tiers),
         is_open=config.auth.open_on_loopback,
         money=config.money.to_policy(),
     )
@@ -74,6 +79,21 @@ def _weigh(model: ModelRoute, overlay: Overlay) -> ModelRoute:
 def version_of(fingerprint: str, overlay: Overlay) -> str:
     """`<fingerprint of the settings>+<overlay version>`."""
     return f"{fingerprint}+{overlay.version}"
+
+
+def _compile_keys(config: DynamicConfig, tiers: dict[str, Tier], secrets: Secrets) -> dict[bytes, Principal]:
+    """The file's own keys, each as its tier has it. A name that fits nothing is refused: without its tier, a key may do more."""
+    keys = parse_keys(secrets.read(config.auth.keys)) if config.auth.keys else {}
+    named = config.auth.tiers
+    for key_id in sorted(named.keys() - {principal.key_id for principal in keys.values()}):
+        raise ConfigError(f"auth.tiers names key {key_id!r}, which isn't in the key list")
+    for key_id, name in named.items():
+        if name not in tiers:
+            raise ConfigError(f"auth.tiers puts key {key_id!r} into tier {name!r}, which isn't under tiers")
+    return {
+        digest: apply_tier(principal, tiers[named[principal.key_id]]) if principal.key_id in named else principal
+        for digest, principal in keys.items()
+    }
 
 
 def _check_fallbacks(config: DynamicConfig) -> None:

@@ -7,6 +7,7 @@ from turnout.serve.config.loopback import is_loopback
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found, suggest
 from turnout.serve.config.soundness import check_soundness
+from turnout.serve.config.tiers import check_tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ def cross_check(root: Part) -> Found:
             yield from _check_providers(dynamic, by_name)
             yield from _check_models(dynamic, by_name)
             yield from check_soundness(dynamic)
+            yield from check_tiers(dynamic)
             yield from _check_unused(apps, dynamic)
 
 

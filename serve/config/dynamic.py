@@ -21,6 +21,7 @@ from turnout.serve.config.resilience import (
     TimeoutSettings,
 )
 from turnout.serve.config.secret import Secrets
+from turnout.serve.config.tiers import TierSettings
 
 
 class AuthSettings(Settings):
@@ -30,12 +31,14 @@ class AuthSettings(Settings):
     Attributes:
         keys: where the list of keys is. Its entries are separated by commas or lines: `KEY`, `ID=KEY` or `ID=blake2b:HEX`; `keys.py` has the rules.
         virtual_keys: those made with `turnout keys` work `beside` these; `only` says that there are none here and needn't be.
+        tiers: of these keys, by their IDs; a key that isn't here is in none.
         open_on_loopback: let requests without a key in, as tenant `anonymous`; refused unless the router listens on loopback.
         oidc: issuers of tokens that may be sent instead of a key; `docs/security.md` says how.
     """
 
     keys: SecretRef | None = None
     virtual_keys: Literal["beside", "only"] = "beside"
+    tiers: dict[str, AppName] = {}
     open_on_loopback: bool = False
     oidc: Annotated[tuple[OidcSettings, ...], Field(max_length=16)] = ()
 
@@ -214,6 +217,7 @@ class DynamicConfig(Settings):
         auth: who may ask.
         providers: remote providers, by name.
         models: public names.
+        tiers: what holds for the keys that name one, by the tier's name.
         limits: of all requests to all models, whoever asks.
         money: how strict to be with hard budgets.
     """
@@ -221,6 +225,7 @@ class DynamicConfig(Settings):
     auth: AuthSettings
     providers: dict[AppName, ProviderSettings] = {}
     models: Annotated[tuple[ModelSettings, ...], Field(min_length=1)]
+    tiers: dict[AppName, TierSettings] = {}
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
 

@@ -61,6 +61,31 @@ def test_a_time_that_makes_no_sense_is_refused_by_the_headers_name(name: str, va
     assert refused.value.param == name.replace("_", "-")
 
 
+@pytest.mark.parametrize(
+    ("body", "header", "counts"),
+    [
+        (None, None, 0),
+        (7, None, 7),
+        (7, "3", 3),
+        (3, "7", 7),
+        (-5, None, 0),
+        (None, "-5", 0),
+        (10_000, None, 100),
+        (None, "101", 100),
+    ],
+)
+def test_a_caller_may_stand_back_and_never_forward(body: int | None, header: str | None, counts: int) -> None:
+    headers = {} if header is None else {"x_turnout_priority": header}
+    assert ask({"priority": body}, **headers).request.priority == counts
+
+
+@pytest.mark.parametrize("value", ["high", "1.5", "", "9999999999", "--1"])
+def test_a_priority_that_makes_no_sense_is_refused_by_the_headers_name(value: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        ask(x_turnout_priority=value)
+    assert refused.value.param == "x-turnout-priority"
+
+
 def test_a_callers_fallbacks_are_passed_on_in_their_order() -> None:
     assert ask({"fallbacks": ["b"]}).request.fallbacks == ("b",)
 
