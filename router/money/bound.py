@@ -32,8 +32,11 @@ def bound_usage(request: ApiRequest, target: Target, carried_tokens: int = 0) ->
     parts = 0
     if request.operation is Operation.CHAT:
         messages = bytes(fields["messages"])
-        parts = sum(messages.count(part) for part in _PARTS)
-    choices = _count_choices(request)
+        if b"\\u" in messages:  # a name may be written in escapes
+            messages = msgspec.json.encode(_read(messages))
+        if b'"type"' in messages:  # only parts have one
+            parts = sum(messages.count(part) for part in _PARTS)
+    choices = 1 if request.operation is Operation.CHAT and "n" not in fields else _count_choices(request)
     limit = _read_limit(request, target)
     input_tokens = prompt_bytes + TEMPLATE_TOKENS + carried_tokens + parts * PART_TOKENS
     return Usage(input_tokens, limit * choices)

@@ -30,10 +30,12 @@ class Purse:
     """
     Owns the counts of one budget on this router; changed by Purses and by the holds that took from it. Nano-USD throughout.
 
-    Of what was granted, what isn't returned, settled or held is free. All but `held` and `unsent` are totals of the lease.
+    Granted, returned and settled are totals of the lease.
 
     Attributes:
         id: the budget's.
+        free: what may be held now: of what was granted, what isn't returned, settled or held; below 0 after an attempt that cost more than was held.
+        low: below this, more should be asked for ahead of need.
         terms: as Control said last; None while nothing was heard, or where there's no such budget.
         is_known: whether Control has said anything.
         held: for attempts that run.
@@ -53,10 +55,12 @@ class Purse:
         "_settled",
         "_spent",
         "_taken",
+        "free",
         "heard_at",
         "held",
         "id",
         "is_known",
+        "low",
         "terms",
         "unsent",
         "used_at",
@@ -71,17 +75,12 @@ class Purse:
         self._is_wanted = False
         self._taken = 0
         self._rate = 0.0
-        self.held = self.unsent = 0
+        self.free = self.low = self.held = self.unsent = 0
         self.heard_at = self.used_at = float("-inf")
         self.waiters: deque[Waiter] = deque()
 
     def __repr__(self) -> str:
         return f"<Purse {self.id} free={self.free} held={self.held} unsent={self.unsent} waiting={len(self.waiters)}>"
-
-    @property
-    def free(self) -> int:
-        """What may be held now; below 0 after an attempt that cost more than was held for it."""
-        return self._granted - self._returned - self._settled - self.held
 
     @property
     def is_hard(self) -> bool:
@@ -100,23 +99,20 @@ class Purse:
             return 0.0
         return 1.0 - self.left / self.terms.amount_nusd
 
-    @property
-    def is_low(self) -> bool:
-        """Whether more should be asked for ahead of need."""
-        return self.free < self._rate * AHEAD_S / 3
-
     def applies_to(self, model: str) -> bool:
         """Whether spending on this public model counts against it."""
         return self.terms is not None and self.terms.model in ("", model)
 
     def take(self, nusd: int) -> None:
         """Hold so much."""
+        self.free -= nusd
         self.held += nusd
         self._taken += nusd
 
     def settle(self, held: int, nusd: int) -> None:
         """End a hold: `nusd` was spent, the rest is free again."""
         self.held -= held
+        self.free += held - nusd
         if nusd:
             self._settled += nusd
             self.unsent += nusd
@@ -134,11 +130,13 @@ class Purse:
         """
         self._rate += (self._taken / max(elapsed_s, 0.01) - self._rate) * min(1.0, elapsed_s / AHEAD_S)
         self._taken = 0
+        self.low = int(self._rate * AHEAD_S / 3)
         is_idle = now - self.used_at > IDLE_S
         ahead = 0 if is_idle or self._is_wanted else int(self._rate * AHEAD_S)
         surplus = self.free if is_idle or self._is_wanted else self.free - max(2 * ahead, self._most_waited())
         if surplus > 0 and self.terms is not None:
             self._returned += surplus
+            self.free -= surplus
         base = self._returned + self._settled + self.held
         needs = base + self.waiters[0][0] if self.waiters else min(base, self._granted)
         wants = base + ahead + sum(need for need, _ in self.waiters)
@@ -156,6 +154,7 @@ class Purse:
             self._settled = grant.settled + self.unsent
             self._granted = grant.granted
         self._granted = max(self._granted, grant.granted)
+        self.free = self._granted - self._returned - self._settled - self.held
         self._booked = grant.settled if grant.lease else self._settled
         self._serve()
 
@@ -164,7 +163,7 @@ class Purse:
         verdict = waiter[1]
         if verdict.done() and not verdict.cancelled():
             if verdict.result() is Verdict.TAKEN:
-                self.held -= waiter[0]
+                self.settle(waiter[0], 0)
                 self.serve_free()
         elif waiter in self.waiters:
             self.waiters.remove(waiter)

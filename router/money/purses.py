@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from turnout.models.errors import BudgetExceeded, NoTarget, RateLimited, TurnoutError
 from turnout.models.ledger import LedgerEntry
@@ -26,7 +26,26 @@ UNREACHABLE_S = 1.0
 """The same where the policy is to refuse while Control is away."""
 
 FORGET_S = 60.0
+MOST_GROUPS = 10_000
 _log = logging.getLogger("turnout.money")
+
+
+class Group:
+    """
+    What is known of one key's budgets for one model, until their terms change.
+
+    Attributes:
+        purses: those that apply.
+        is_hard: whether one of them refuses.
+        has_downgrade: whether one of them may send requests to a cheaper model.
+    """
+
+    __slots__ = ("has_downgrade", "is_hard", "purses")
+
+    def __init__(self, purses: tuple[Purse, ...]) -> None:
+        self.purses = purses
+        self.is_hard = any(purse.is_hard for purse in purses)
+        self.has_downgrade = any(purse.terms is not None and purse.terms.downgrade_at is not None for purse in purses)
 
 
 class Purses:
@@ -40,6 +59,7 @@ class Purses:
         self._bank = bank
         self._now = now
         self._purses: dict[str, Purse] = {}
+        self._groups: dict[tuple[tuple[str, ...], str], Group] = {}
         self._wake = asyncio.Event()
         self._asked_at = now()
         self._failed_at = float("-inf")
@@ -52,53 +72,49 @@ class Purses:
     def _fresh_s(self) -> float:
         return STALE_S if self.policy.spends_leased else UNREACHABLE_S
 
-    def may_refuse(self, budgets: Sequence[str], model: str) -> bool:
+    def may_refuse(self, budgets: tuple[str, ...], model: str) -> bool:
         """Whether one of these may be a hard budget for this model; one that nothing was heard of yet may be."""
-        for budget in budgets:
-            purse = self._purses.get(budget)
-            if purse is None or not purse.is_known or (purse.is_hard and purse.applies_to(model)):
-                return True
-        return False
+        group = self._find_group(budgets, model)
+        return group is None or group.is_hard
 
-    def find_downgrade(self, budgets: Sequence[str], model: str) -> str | None:
+    def find_downgrade(self, budgets: tuple[str, ...], model: str) -> str | None:
         """The cheaper model that a budget sends this one's requests to by now, if there is one."""
-        for budget in budgets:
-            purse = self._purses.get(budget)
-            if purse is None or purse.terms is None or purse.terms.downgrade_at is None or not purse.applies_to(model):
-                continue
+        group = self._find_group(budgets, model)
+        if group is None or not group.has_downgrade:
+            return None
+        for purse in group.purses:
             terms = purse.terms
-            if terms.downgrade_to not in ("", model) and purse.share_spent >= (terms.downgrade_at or 0.0):
+            if terms is None or terms.downgrade_at is None or terms.downgrade_to in ("", model):
+                continue
+            if purse.share_spent >= terms.downgrade_at:
                 purse.used_at = self._now()
                 return terms.downgrade_to
         return None
 
-    def try_hold(self, budgets: Sequence[str], model: str, nusd: int) -> tuple[Purse, ...] | None:
+    def try_hold(self, budgets: tuple[str, ...], model: str, nusd: int) -> tuple[Purse, ...] | None:
         """
         Hold `nusd` in every budget that's for this model, if that can be done at once; None and nothing held if it can't.
 
         Returns:
             The purses that the attempt counts against, soft ones too: settle each.
         """
+        group = self._find_group(budgets, model)
+        if group is None:
+            return None
         now = self._now()
-        found: list[Purse] = []
-        oldest = now - self._fresh_s
-        for budget in budgets:
-            purse = self._purses.get(budget)
-            if purse is None or not purse.is_known:
-                return None
-            if not purse.applies_to(model):
-                continue
-            if purse.is_hard and (purse.free < nusd or purse.heard_at < oldest or purse.waiters):
-                return None
-            found.append(purse)
-        for purse in found:
+        if group.is_hard:
+            oldest = now - self._fresh_s
+            for purse in group.purses:
+                if purse.is_hard and (purse.free < nusd or purse.heard_at < oldest or purse.waiters):
+                    return None
+        for purse in group.purses:
             purse.used_at = now
             purse.take(nusd)
-            if purse.is_hard and purse.is_low and now - self._asked_at > HURRY_S:
+            if purse.free < purse.low and purse.is_hard and now - self._asked_at > HURRY_S:
                 self._wake.set()
-        return tuple(found)
+        return group.purses
 
-    async def hold(self, budgets: Sequence[str], model: str, nusd: int, deadline_at: float) -> tuple[Purse, ...]:
+    async def hold(self, budgets: tuple[str, ...], model: str, nusd: int, deadline_at: float) -> tuple[Purse, ...]:
         """
         As `try_hold`, after waiting for Control or for what others hold, at most `WAIT_S` and until `deadline_at` (loop time).
 
@@ -157,6 +173,8 @@ class Purses:
             _log.debug("Control can't be asked for money: %s", error)
             return
         for purse, grant in zip(asked, grants, strict=True):
+            if not purse.is_known or purse.terms != grant.terms:
+                self._groups.clear()
             purse.note_grant(grant, now)
 
     async def empty(self) -> None:
@@ -164,6 +182,19 @@ class Purses:
         for purse in self._purses.values():
             purse.used_at = float("-inf")
         await self.renew()
+
+    def _find_group(self, budgets: tuple[str, ...], model: str) -> "Group | None":
+        """The purses for a model among these budgets; None while something hasn't been heard of."""
+        group = self._groups.get((budgets, model))
+        if group is None:
+            purses = [self._purses.get(budget) for budget in budgets]
+            if any(purse is None or not purse.is_known for purse in purses):
+                return None
+            if len(self._groups) >= MOST_GROUPS:
+                self._groups.clear()
+            found = tuple(purse for purse in purses if purse is not None and purse.applies_to(model))
+            group = self._groups[budgets, model] = Group(found)
+        return group
 
     async def _take(self, purse: Purse, model: str, nusd: int, until: float) -> bool:
         """Hold in one purse, if it's for this model; wait for that if it refuses."""
@@ -224,6 +255,7 @@ class Purses:
             is_empty = purse.free <= 0 and not (purse.held or purse.unsent or purse.waiters)
             if is_empty and now - purse.used_at > FORGET_S:
                 del self._purses[budget]
+                self._groups.clear()
 
 
 def _spent(purse: Purse) -> BudgetExceeded:

@@ -58,6 +58,9 @@ def test_an_image_by_its_address_counts_for_the_largest() -> None:
     part = {"type": "image_url", "image_url": {"url": "https://example.test/a.png"}}
     body = parse({"model": "m", "messages": [{"role": "user", "content": [part, part]}]})
     assert bound_usage(body, TARGET).input_tokens >= 2 * PART_TOKENS
+    escaped = json.dumps({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+    escaped = escaped.replace('"image_url":', '"image\\u005furl":').replace('"type"', '"\\u0074ype"')
+    assert bound_usage(parse_request(Operation.CHAT, escaped.encode()), TARGET).input_tokens >= PART_TOKENS
 
 
 def test_an_embedding_has_no_output() -> None:
