@@ -22,6 +22,7 @@ class Endpoint:
         proxy: URL of a forward proxy to go through, or None.
         zone: where it is, as Ray or the cloud names it, or "".
         context_tokens: the longest prompt and answer together that an engine there takes, or None where it isn't known.
+        heeds_priority: whether an engine there orders its own queue by `priority`; others refuse one.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Endpoint:
     proxy: str | None = field(default=None, repr=False)
     zone: str = ""
     context_tokens: int | None = None
+    heeds_priority: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,11 @@ class Call(msgspec.Struct, frozen=True):
     route: ModelRoute
     limit_headers: Headers = ()
 
+    @property
+    def priority(self) -> int:
+        """Its place among others, here and in engines; lower is sooner."""
+        return self.principal.priority + self.request.priority
+
 
 class Way(msgspec.Struct, frozen=True):
     """

@@ -192,6 +192,7 @@ def _read_replica(info: RunningReplicaInfo) -> Replica | None:
         headers=((SECRET_HEADER, str(published["secret"]).encode()),),
         zone=str(published.get("zone") or info.availability_zone or ""),
         context_tokens=None if context_tokens is None else int(context_tokens),
+        heeds_priority=published.get("heeds_priority") is True,
     )
     return Replica(endpoint, _read_load(info.routing_stats))
 

@@ -59,7 +59,9 @@ class Engine:
     def record_replica_metadata(self) -> dict[str, Any]:
         """Where routers reach this replica; Serve asks once."""
         engine = self._engine
-        return self._listener.metadata(engine.served_name, engine.version, engine.context_tokens)
+        return self._listener.metadata(
+            engine.served_name, engine.version, engine.context_tokens, heeds_priority=engine.heeds_priority
+        )
 
     def record_routing_stats(self) -> dict[str, float]:
         """The engine's load; Serve passes it on with the list of replicas."""

@@ -47,7 +47,9 @@ class PrivateListener:
         """Requests being answered."""
         return self._edge.in_flight
 
-    def metadata(self, model: str, version: str, context_tokens: int | None = None) -> dict[str, Any]:
+    def metadata(
+        self, model: str, version: str, context_tokens: int | None = None, *, heeds_priority: bool = False
+    ) -> dict[str, Any]:
         """
         What a replica returns from `record_replica_metadata`, for discovery to read.
 
@@ -55,6 +57,7 @@ class PrivateListener:
             model: what the replica calls its model, or "" for several.
             version: of what runs the model.
             context_tokens: the longest prompt and answer together that it takes, or None where it isn't known.
+            heeds_priority: whether it orders its queue by the `priority` of requests.
         """
         zones = ray.get_runtime_context().get_node_labels().get(ZONE_LABEL, "")
         return {
@@ -64,6 +67,7 @@ class PrivateListener:
             "model": model,
             "version": version,
             "context_tokens": context_tokens,
+            "heeds_priority": heeds_priority,
             "zone": zones if isinstance(zones, str) else ",".join(zones),
         }
 

@@ -50,6 +50,7 @@ class VllmEngine:
         version: vLLM's.
         tasks: what the model can do, in vLLM's words, such as `generate` or `embed`.
         context_tokens: the longest prompt and answer together (`max_model_len`).
+        heeds_priority: whether requests are scheduled by their `priority` (`scheduling_policy: priority`).
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class VllmEngine:
         version: str,
         tasks: tuple[str, ...],
         context_tokens: int,
+        heeds_priority: bool,
     ) -> None:
         self.app = app
         self.served_name = served_name
         self.version = version
         self.tasks = tasks
         self.context_tokens = context_tokens
+        self.heeds_priority = heeds_priority
         self._client = client
         self._meter = meter
 
@@ -110,6 +113,7 @@ class VllmEngine:
             version=f"vllm {_vllm('version').__version__}",
             tasks=tasks,
             context_tokens=int(config.model_config.max_model_len),
+            heeds_priority=config.scheduler_config.policy == "priority",
         )
 
     @property

@@ -39,12 +39,15 @@ def upstream_body(request: ApiRequest, model: msgspec.Raw) -> bytes:
     """
     The JSON to send for `request` to a server that calls its model `model`.
 
-    Nulls are left out (vLLM refuses some of them), the usage chunk of a stream is always asked for, everything else passes as it came.
+    Nulls are left out (vLLM refuses some of them), the usage chunk of a stream is always asked for, everything else passes as it came. A caller's own
+    `priority` never does: what an engine is told is the gateway's.
     """
     fields = {key: raw for key, raw in request.fields.items() if key not in DENIED and raw != _NULL}
     fields["model"] = model
     if request.is_stream and not request.wants_usage:
         fields["stream_options"] = _with_usage(request.fields)
+    if request.engine_priority is not None:
+        fields["priority"] = msgspec.Raw(b"%d" % request.engine_priority)
     return _encode(fields)
 
 

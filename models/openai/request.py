@@ -60,6 +60,7 @@ class ApiRequest(msgspec.Struct, frozen=True):
         max_output_tokens: the caller's limit on the completion, or None.
         fallbacks: public models to fall back to, as the caller asks; () for none at all, None for what the config says.
         fields: the body's top level, values as raw JSON.
+        engine_priority: what an engine is told that orders its queue by priority; None tells nothing.
     """
 
     operation: Operation
@@ -72,6 +73,7 @@ class ApiRequest(msgspec.Struct, frozen=True):
     max_output_tokens: int | None
     fallbacks: tuple[str, ...] | None
     fields: Mapping[str, msgspec.Raw]
+    engine_priority: int | None = None
 
 
 def parse_request(operation: Operation, body: bytes) -> ApiRequest:

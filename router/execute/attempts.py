@@ -37,6 +37,9 @@ from turnout.router.stream import Lane, Reply
 STALE_PLAN_S = 0.001
 """A place that was chosen longer ago than this, in front of a line, is looked at again."""
 
+PRIORITIES = 1000
+"""How far from 0, either way, a priority is that engines are told."""
+
 TYPICAL_OUTPUT_TOKENS = 256
 """What an answer is taken to cost a tenant until it's known, when it may wait in line: an assumption, set right by the upstream's count."""
 
@@ -350,7 +353,7 @@ def _claim(call: Call) -> Claim:
     if output_tokens is None or output_tokens > TYPICAL_OUTPUT_TOKENS:
         output_tokens = TYPICAL_OUTPUT_TOKENS
     return Claim(
-        principal.priority + call.request.priority,
+        call.priority,
         call.constraints.deadline_at,
         principal.tenant,
         principal.share,
@@ -362,6 +365,8 @@ def _prepare(
     provider: Provider, call: Call, asked: ApiRequest, candidate: Candidate, lane: Lane, remainder: Remainder | None
 ) -> tuple[Answer, UpstreamRequest]:
     """What reads the answer, and what is sent."""
+    if candidate.endpoint.heeds_priority:
+        asked = structs.replace(asked, engine_priority=max(-PRIORITIES, min(call.priority, PRIORITIES)))
     if remainder is None:
         answer = provider.read_answer(call.request, lane, lane.note_usage)
         return answer, provider.write_request(asked, candidate.target)

@@ -168,5 +168,14 @@ def test_reads_how_long_a_context_the_engine_takes_where_it_says_so(published, r
     assert replica.endpoint.context_tokens == read
 
 
+@pytest.mark.parametrize(
+    ("published", "read"), [({}, False), ({"heeds_priority": False}, False), ({"heeds_priority": True}, True)]
+)
+def test_reads_whether_the_engine_orders_by_priority(published, read):
+    metadata = {"host": "10.0.0.1", "port": 4711, "secret": "s3", **published}
+    (replica,) = read_replicas(SimpleNamespace(running_replicas=[ray_replica(metadata, {})]))
+    assert replica.endpoint.heeds_priority is read
+
+
 def test_leaves_out_replicas_that_published_no_listener():
     assert read_replicas(SimpleNamespace(running_replicas=[ray_replica({}, {}), ray_replica({"host": "h"}, {})])) == ()
