@@ -15,9 +15,13 @@ from turnout.models.http.upstream import HttpUpstream
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.models.target import Endpoint
 from turnout.models.upstream import UpstreamRequest
+from turnout.router.directory import Directory
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.control.bell import Bell
 from turnout.serve.control.client import ControlLink
+from turnout.serve.control.directory.book import DirectoryBook
+from turnout.serve.control.directory.grantee import Change, Grantee, Kind, Secret
+from turnout.serve.control.directory.rows import DirectoryRows
 from turnout.serve.control.internal import InternalRoutes
 from turnout.serve.control.report import RouterReport
 from turnout.serve.control.roster import Roster
@@ -34,14 +38,17 @@ DOCUMENT = CONFIG.model_dump_json().encode()
 ENTRY = LedgerEntry("r", 1, 1, "default", "k", "m", "here", "e", 200, "", 1, 2, 0, 0, "provider", None, None, 3, False)
 
 
-def report(have_version: int = 0, config: str = CONFIG.fingerprint(), accepted: bytes | None = None) -> RouterReport:
-    return RouterReport("router-1", "node", have_version, config, accepted, "", 0, ())
+def report(
+    have_version: int = 0, config: str = CONFIG.fingerprint(), accepted: bytes | None = None, have_directory: int = 0
+) -> RouterReport:
+    return RouterReport("router-1", "node", have_version, config, accepted, "", 0, (), have_directory=have_directory)
 
 
 @dataclass
 class Rig:
     store: SqliteStore
     book: SettingsBook
+    directory: DirectoryBook
     roster: Roster
     upstream: HttpUpstream
     endpoint: Endpoint
@@ -55,13 +62,14 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     bell = Bell()
     book = await SettingsBook.open(store, lambda: 17, bell)
     roster = Roster(loop.time)
-    routes = InternalRoutes(store, book, roster, bell, poll_s=0.05)
+    directory = DirectoryBook(DirectoryRows(store.committer), lambda: 17, bell)
+    routes = InternalRoutes(store, book, roster, bell, [directory], poll_s=0.05)
     upstream = HttpUpstream()
     async with Edge(require_secret(routes, b"s3cret"), EdgeConfig("127.0.0.1", 0)) as edge:
         endpoint = Endpoint("control", edge.host, edge.port, base_path="/v1", headers=((SECRET_HEADER, b"s3cret"),))
         link = ControlLink(upstream)
         link.set_endpoint(endpoint)
-        yield Rig(store, book, roster, upstream, endpoint, link)
+        yield Rig(store, book, directory, roster, upstream, endpoint, link)
         await upstream.close()
     await store.close()
 
@@ -94,6 +102,26 @@ async def test_a_router_behind_or_ahead_of_the_store_gets_the_stores_overlay(rig
     await rig.book.accept(DOCUMENT, "router-1")
     answer = await rig.link.watch(report(have_version=99))
     assert answer.overlay == rig.book.overlay
+
+
+async def test_a_new_router_gets_ten_thousand_keys_and_then_only_what_changed(rig: Rig) -> None:
+    await rig.book.accept(DOCUMENT, "router-1")
+    keys = tuple(Grantee(Kind.KEY, f"k-{n}", "an alias", "acme") for n in range(10_000))
+    secrets = tuple(Secret(n.to_bytes(32), f"k-{n}") for n in range(10_000))
+    async with rig.directory.changing:
+        await rig.directory.write(Change(keys, secrets), AuditEvent(1, "a", "b", "c", "{}"))
+    router = Directory()
+    everything = (await rig.link.watch(report(have_directory=router.version))).directory
+    assert everything is not None
+    router.take(everything)
+    found = router.find((9999).to_bytes(32))
+    assert found is not None
+    assert found.key_id == "k-9999"
+    async with rig.directory.changing:
+        await rig.directory.write(Change(keys[:1], (), (secrets[0].digest,)), AuditEvent(2, "a", "b", "c", "{}"))
+    change = (await rig.link.watch(report(have_directory=router.version))).directory
+    assert change is not None
+    assert (len(change.principals), change.gone) == (0, (secrets[0].digest,))
 
 
 async def test_control_asks_for_settings_that_it_does_not_have_and_gives_them_to_routers_without(rig: Rig) -> None:
