@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from itertools import count
+from itertools import combinations, count
 
 import pytest
 from hypothesis import given, settings
@@ -147,6 +147,27 @@ def test_nobody_is_lost_or_served_twice(steps: list[tuple[str, int, float, int, 
             del inside[gone.arrival]
         assert len(line) == len(inside) == sum(waiting for _, waiting in line.by_priority())
     assert {line.take().arrival for _ in range(len(line))} == set(inside)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.sampled_from((0.5, 1.0, 3.0)), min_size=2),
+    st.integers(1, 1000),
+    st.integers(),
+)
+def test_tenants_that_always_wait_are_never_further_apart_than_one_request_of_each(
+    shares: dict[str, float], most: int, seed: int
+) -> None:
+    """The bound of the paper that `FairShare` names."""
+    line, chance = FairShare(), random.Random(seed)
+    for tenant, share in shares.items():
+        fill(line, *(waiter(tenant, share=share, tokens=chance.randint(1, most)) for _ in range(60)))
+    had = dict.fromkeys(shares, 0.0)
+    for _ in range(60):  # nobody can run out
+        claim = line.take().claim
+        had[claim.tenant] += claim.tokens / claim.share
+    for one, other in combinations(shares, 2):
+        assert abs(had[one] - had[other]) <= most / shares[one] + most / shares[other] + 1e-6
 
 
 def test_a_crowd_of_tenants_leaves_a_bounded_trace() -> None:
