@@ -39,7 +39,7 @@ class Decisions:
 
     def refuse(self, key_id: str, action: str, subject: str, reason: str) -> None:
         """
-        Tell that `key_id` was refused, at once the first time; repeats of the same key, action and subject are counted in the next row, a minute later.
+        Tell that `key_id` was refused, at once the first time; repeats of the same key, action and subject are counted in the next row a minute on.
 
         Args:
             key_id: who asked, or `unknown`; never the key.

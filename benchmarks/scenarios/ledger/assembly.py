@@ -11,6 +11,7 @@ from turnout.benchmarks.gateways.cluster_file import RemoteModel
 from turnout.benchmarks.load.client import find_client
 from turnout.benchmarks.load.upstream import MODEL, start_upstream
 from turnout.benchmarks.rounds import Subject
+from turnout.benchmarks.scenarios.ledger.audit import measure_audit
 from turnout.benchmarks.scenarios.ledger.cap import measure_cap
 from turnout.benchmarks.scenarios.ledger.governance import measure_governance
 from turnout.benchmarks.scenarios.ledger.kills import measure_kills
@@ -21,7 +22,7 @@ from turnout.benchmarks.scenarios.setup import QUICK as QUICK_EFFORT
 from turnout.benchmarks.scenarios.setup import Setup
 from turnout.benchmarks.steps import Step
 
-STEPS = ("cap", "kills", "speed", "governance")
+STEPS = ("cap", "kills", "speed", "audit", "governance")
 """Every scenario, in its order."""
 
 
@@ -79,4 +80,5 @@ def _describe_steps() -> Iterator[Step[LedgerSetup]]:
     yield Step("cap", ("overspend_usd_1000_concurrent_on_1usd", "budget_used_when_demand_allows"), measure_cap)
     yield Step("kills", ("lost_settles_200_kills",), measure_kills)
     yield Step("speed", ("hold_settle_per_second",), measure_speed)
+    yield Step("audit", ("audit_rows_verified_per_second", "audit_tampering_found"), measure_audit)
     yield Step("governance", ("added_us_governance",), measure_governance)

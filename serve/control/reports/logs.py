@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,8 @@ from turnout.serve.control.reports.ask import Filters
 from turnout.serve.control.reports.fold import HOUR_NS
 from turnout.serve.control.reports.prices import PriceVersion, find_version, list_versions
 from turnout.serve.control.reports.whose import NOBODY, read_owners
+
+MAX_SEQ = 2**63 - 1
 
 _FIELDS = tuple(name for name in LedgerEntry.__struct_fields__ if name != "budgets")
 
@@ -42,7 +45,7 @@ def list_rows(
     """
     values = {
         **filters.to_values(), "begins": begins_ns, "ends": ends_ns, "first_hour": begins_ns // HOUR_NS, "last_hour": ends_ns // HOUR_NS,
-        "after": after, "limit": limit,
+        "after": after,
     }  # fmt: skip
     (folded,) = connection.execute("SELECT seq FROM spend_folded").fetchone()
     first, last = connection.execute(
@@ -50,13 +53,16 @@ def list_rows(
         f"AND {filters.to_condition()}",
         values,
     ).fetchone()
+    query = (
+        f"SELECT seq, {', '.join(_FIELDS)} FROM ledger WHERE seq > :after AND seq BETWEEN :first AND :last "  # noqa: S608
+        f"AND at_ns >= :begins AND at_ns < :ends AND {filters.to_condition()} ORDER BY seq LIMIT :limit"
+    )
+    rows: list[tuple[Any, ...]] = []
     # What isn't folded yet may belong to any hour.
-    values |= {"first": first or folded + 1, "last": last or 0, "folded": folded}
-    rows = connection.execute(
-        f"SELECT seq, {', '.join(_FIELDS)} FROM ledger WHERE seq > :after AND seq >= :first AND (seq <= :last OR seq > :folded) "  # noqa: S608
-        f"AND at_ns >= :begins AND at_ns < :ends AND {filters.to_condition()} ORDER BY seq LIMIT :limit",
-        values,
-    ).fetchall()
+    for span in ((first or 0, last or 0), (folded + 1, MAX_SEQ)):
+        rows += connection.execute(
+            query, values | {"first": span[0], "last": span[1], "limit": limit - len(rows)}
+        ).fetchall()
     return _add_owners(connection, [(seq, msgspec.convert(fields, LedgerEntry, strict=False)) for seq, *fields in rows])
 
 

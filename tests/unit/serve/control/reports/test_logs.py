@@ -1,0 +1,45 @@
+"""Pages of the ledger are its rows, folded or not, whatever is asked for."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.unit.serve.control.reports.spending import KEYS, START_HOUR, connect, random_entry, write_entries, write_keys
+from turnout.serve.control.reports.ask import Filters
+from turnout.serve.control.reports.fold import HOUR_NS, fold
+from turnout.serve.control.reports.logs import list_rows
+from turnout.serve.control.sqlite import SqliteStore
+
+
+@pytest.mark.parametrize("folded", [0, 100, 250, 300])
+async def test_pages_follow_each_other_without_gap_or_repeat(tmp_path: Path, folded: int) -> None:
+    rng = random.Random(folded)
+    store = SqliteStore.open(tmp_path / "control.sqlite", linger_s=0)
+    entries = [random_entry(rng, n) for n in range(300)]
+    await write_keys(store)
+    await write_entries(store, entries)
+    if folded:
+        await store.committer.write(lambda connection: fold(connection, folded))
+    connection = connect(store.path)
+    for filters, begin, end in (
+        (Filters(), 0, 2**62),
+        (Filters(team="red", model="m"), 0, 2**62),
+        (Filters(key="k2"), (START_HOUR + 3) * HOUR_NS + 5, (START_HOUR + 40) * HOUR_NS - 7),
+        (Filters(org="nobody"), 0, 2**62),
+    ):
+        seen, after = [], 0
+        while page := list_rows(connection, filters, begin, end, after, 7):
+            seen += [row.entry for row in page]
+            after = page[-1].seq
+        assert seen == [
+            entry
+            for entry in entries
+            if begin <= entry.at_ns < end
+            and filters.key in ("", entry.key_id)
+            and filters.org in ("", entry.tenant)
+            and filters.model in ("", entry.model)
+            and filters.team in ("", KEYS[entry.key_id][1])
+        ]
+    connection.close()
+    await store.close()
