@@ -20,6 +20,9 @@ from turnout.models.upstream import UpstreamRequest
 from turnout.serve.apps import control, provider
 from turnout.serve.config.arguments import ControlArgs, ProviderArgs
 from turnout.serve.control.client import ControlLink
+from turnout.serve.control.proof.checkpoint import try_read_line
+from turnout.serve.control.proof.files import get_public_key, read_lines
+from turnout.serve.control.proof.verify import verify_folder
 from turnout.serve.control.report import RouterReport
 from turnout.serve.control.state_dir import LOCK_FILE
 from turnout.serve.discovery import Discovery
@@ -94,6 +97,9 @@ async def test_control_killed_comes_back_with_what_it_acknowledged(
     finally:
         await found.close()
         await asyncio.to_thread(serve.delete, "control")
+    verdict = verify_folder(tmp_path, get_public_key(tmp_path))
+    assert verdict.flaws == ()
+    assert [try_read_line(line).reason for line in read_lines(tmp_path)] == ["start", "start", "stop"]
 
 
 async def test_a_provider_deployment_is_reached_like_an_engine_and_adds_the_credentials(
