@@ -15,8 +15,7 @@ from turnout.models.usage import Usage, UsageSource
 from turnout.router.call import Call, Way
 from turnout.router.catalogue import ModelRoute
 from turnout.router.money.bound import bound_usage, cap_output
-from turnout.router.money.purse import Purse
-from turnout.router.money.purses import Purses
+from turnout.router.money.purses import Group, Purses
 from turnout.router.ready import READY
 
 CLIENT_LEFT = "client_left"
@@ -78,7 +77,7 @@ class Account:
 class Hold:
     """The money side of one attempt."""
 
-    __slots__ = ("_account", "_answer", "_asked", "_carried_tokens", "_is_closed", "_nusd", "_purses", "_way")
+    __slots__ = ("_account", "_answer", "_asked", "_carried_tokens", "_group", "_is_closed", "_nusd", "_way")
 
     def __init__(self, account: Account, way: Way, answer: Answer, asked: ApiRequest, carried_tokens: int) -> None:
         self._account = account
@@ -87,7 +86,7 @@ class Hold:
         self._asked = asked
         self._carried_tokens = carried_tokens
         self._nusd = 0
-        self._purses: tuple[Purse, ...] = ()
+        self._group: Group | None = None
         self._is_closed = False
 
     def __aenter__(self) -> Awaitable[None]:
@@ -99,7 +98,7 @@ class Hold:
         taken = purses.try_hold(budgets, self._way.route.name, self._nusd)
         if taken is None:
             return self._wait(purses, budgets)
-        self._purses = taken
+        self._group = taken
         return READY
 
     def __aexit__(
@@ -133,12 +132,12 @@ class Hold:
 
     async def _wait(self, purses: Purses, budgets: tuple[str, ...]) -> None:
         call, model = self._way.call, self._way.route.name
-        self._purses = await purses.hold(budgets, model, self._nusd, call.constraints.deadline_at)
+        self._group = await purses.hold(budgets, model, self._nusd, call.constraints.deadline_at)
 
     def _write(self, status: int, failure: str, first_byte_at: float | None, ended_at: float) -> None:
         self._is_closed = True
         way, call, candidate = self._way, self._way.call, self._way.plan.candidate
-        target, purses = candidate.target, self._purses
+        target, group = candidate.target, self._group
         usage = self._usage(was_cancelled=failure in (CLIENT_LEFT, HEDGE_LOST))
         cost_nusd = cost_of(usage, target)
         self._account.sink.put_entry(
@@ -163,11 +162,11 @@ class Hold:
                 int((ended_at - way.sent_at) * 1e6),
                 call.request.is_stream,
                 read_tags(call.request.fields),
-                tuple([purse.id for purse in purses]) if purses else (),
+                group.ids if group is not None else (),
             )
         )
-        if purses and self._account.purses is not None:
-            self._account.purses.settle(purses, self._nusd, cost_nusd or 0)
+        if group is not None and self._account.purses is not None:
+            self._account.purses.settle(group, self._nusd, cost_nusd or 0)
 
     def _usage(self, *, was_cancelled: bool) -> Usage | None:
         """As the upstream counted; else, where it had worked, an estimate: nothing is free because somebody hung up."""

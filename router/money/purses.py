@@ -36,14 +36,16 @@ class Group:
 
     Attributes:
         purses: those that apply.
+        ids: of their budgets, as they stand in ledger rows.
         is_hard: whether one of them refuses.
         has_downgrade: whether one of them may send requests to a cheaper model.
     """
 
-    __slots__ = ("has_downgrade", "is_hard", "purses")
+    __slots__ = ("has_downgrade", "ids", "is_hard", "purses")
 
     def __init__(self, purses: tuple[Purse, ...]) -> None:
         self.purses = purses
+        self.ids = tuple(purse.id for purse in purses)
         self.is_hard = any(purse.is_hard for purse in purses)
         self.has_downgrade = any(purse.terms is not None and purse.terms.downgrade_at is not None for purse in purses)
 
@@ -91,12 +93,12 @@ class Purses:
                 return terms.downgrade_to
         return None
 
-    def try_hold(self, budgets: tuple[str, ...], model: str, nusd: int) -> tuple[Purse, ...] | None:
+    def try_hold(self, budgets: tuple[str, ...], model: str, nusd: int) -> Group | None:
         """
         Hold `nusd` in every budget that's for this model, if that can be done at once; None and nothing held if it can't.
 
         Returns:
-            The purses that the attempt counts against, soft ones too: settle each.
+            What the attempt counts against, soft budgets too, for `settle`.
         """
         group = self._find_group(budgets, model)
         if group is None:
@@ -112,9 +114,9 @@ class Purses:
             purse.take(nusd)
             if purse.free < purse.low and purse.is_hard and now - self._asked_at > HURRY_S:
                 self._wake.set()
-        return group.purses
+        return group
 
-    async def hold(self, budgets: tuple[str, ...], model: str, nusd: int, deadline_at: float) -> tuple[Purse, ...]:
+    async def hold(self, budgets: tuple[str, ...], model: str, nusd: int, deadline_at: float) -> Group:
         """
         As `try_hold`, after waiting for Control or for what others hold, at most `WAIT_S` and until `deadline_at` (loop time).
 
@@ -131,25 +133,28 @@ class Purses:
                 if await self._take(purse, model, nusd, until):
                     taken.append(purse)
         except BaseException:
-            self.settle(taken, nusd, 0)
+            self.settle(Group(tuple(taken)), nusd, 0)
             raise
-        return tuple(taken)
+        return Group(tuple(taken))
 
-    def settle(self, purses: Iterable[Purse], held: int, nusd: int) -> None:
+    def settle(self, group: Group, held: int, nusd: int) -> None:
         """End the holds of one attempt, which has cost `nusd`."""
-        for purse in purses:
+        for purse in group.purses:
             purse.settle(held, nusd)
             if purse.waiters:
                 purse.serve_free()
 
     def note_safe(self, entries: Iterable[LedgerEntry]) -> None:
         """Hear that rows are in Control's ledger."""
+        costs: dict[tuple[str, ...], int] = {}
         for entry in entries:
-            if entry.budgets and entry.cost_nusd:
-                for budget in entry.budgets:
-                    purse = self._purses.get(budget)
-                    if purse is not None:
-                        purse.note_booked(entry.cost_nusd)
+            if entry.cost_nusd and entry.budgets:
+                costs[entry.budgets] = costs.get(entry.budgets, 0) + entry.cost_nusd
+        for budgets, cost_nusd in costs.items():
+            for budget in budgets:
+                purse = self._purses.get(budget)
+                if purse is not None:
+                    purse.note_booked(cost_nusd)
 
     async def run(self) -> None:
         """Keep the purses filled, until it's cancelled."""
@@ -183,7 +188,7 @@ class Purses:
             purse.used_at = float("-inf")
         await self.renew()
 
-    def _find_group(self, budgets: tuple[str, ...], model: str) -> "Group | None":
+    def _find_group(self, budgets: tuple[str, ...], model: str) -> Group | None:
         """The purses for a model among these budgets; None while something hasn't been heard of."""
         group = self._groups.get((budgets, model))
         if group is None:

@@ -2,6 +2,8 @@
 
 import json
 import statistics
+import time
+import urllib.error
 import urllib.request
 from dataclasses import replace
 
@@ -51,7 +53,22 @@ def make_key(gateway: Gateway) -> str:
     _post(gateway, "/team/new", {"team_id": "bench", **bounds})
     _post(gateway, "/user/new", {"user_id": "bench-user", "team_id": "bench", **bounds})
     key = _post(gateway, "/key/generate", {"user_id": "bench-user", "max_parallel_requests": 100_000, **bounds})
+    _wait_until_known(gateway, str(key["key"]))
     return str(key["key"])
+
+
+def _wait_until_known(gateway: Gateway, key: str) -> None:
+    """A router that has just started says 503 until Control has told it the keys."""
+    url = f"http://127.0.0.1:{gateway.config.port}/v1/models"
+    ends_at = time.monotonic() + 10.0
+    while True:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers={"authorization": f"Bearer {key}"})):
+                return
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > ends_at:
+                raise
+        time.sleep(0.1)
 
 
 def _post(gateway: Gateway, path: str, body: dict[str, object]) -> dict[str, object]:

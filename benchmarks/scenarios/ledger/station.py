@@ -40,7 +40,7 @@ class Station:
         self.outbox = Outbox(link, router=name, note_safe=self.purses.note_safe)
         self._next = itertools.count(1).__next__
 
-    async def spend(self, budgets: Sequence[str], bound_nusd: int, cost_nusd: int, takes_s: float = 0.0) -> None:
+    async def spend(self, budgets: tuple[str, ...], bound_nusd: int, cost_nusd: int, takes_s: float = 0.0) -> None:
         """One attempt: hold, work, book; as `Account` does it. Raises as `Purses.hold` does."""
         held = self.purses.try_hold(budgets, "m", bound_nusd)
         if held is None:
@@ -51,7 +51,7 @@ class Station:
         self.outbox.put_entry(
             LedgerEntry(
                 request_id, 1, time.time_ns(), "t", "k", "m", "x", "e", 200, "", 20, 30, 0, 0, "provider", cost_nusd,
-                900, 2_000, False, "", tuple([purse.id for purse in held]),
+                900, 2_000, False, "", held.ids,
             )
         )  # fmt: skip
         self.purses.settle(held, bound_nusd, cost_nusd)

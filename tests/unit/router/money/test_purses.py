@@ -60,7 +60,7 @@ class Station:
             held = await self.purses.hold(budgets, "m", bound, asyncio.get_running_loop().time() + 60)
         await asyncio.sleep(takes_s)
         self._number += 1
-        self._rows.append(row(f"{self.name}-{self._number}", cost, *(purse.id for purse in held)))
+        self._rows.append(row(f"{self.name}-{self._number}", cost, *held.ids))
         self.purses.settle(held, bound, cost)
 
     def send(self) -> None:

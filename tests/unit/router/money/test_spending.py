@@ -20,7 +20,7 @@ from turnout.models.upstream import Failure
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue, Fallbacks, ModelRoute
 from turnout.router.money.policy import MoneyPolicy
-from turnout.router.money.purses import Purses
+from turnout.router.money.purses import Group, Purses
 
 CHEAP = Target("cheap", "small", "openai_compatible", input_price_pusd=1_000, output_price_pusd=1_000)
 COST = 442_000
@@ -46,10 +46,9 @@ class MoneyRig:
 
     async def fill(self, nusd: int) -> None:
         """Have so much leased, as if it had been used lately."""
-        purse = (await self._hold(nusd))[0]
-        self.purses.settle((purse,), nusd, 0)
+        self.purses.settle(await self._hold(nusd), nusd, 0)
 
-    async def _hold(self, nusd: int) -> tuple[object, ...]:
+    async def _hold(self, nusd: int) -> Group:
         waiting = asyncio.ensure_future(self.purses.hold(("b",), "m", nusd, self.rig.clock.now() + 60))
         while not waiting.done():
             await asyncio.sleep(0)
