@@ -100,6 +100,8 @@ class Control:
             raise RuntimeError("the store is closed, or nobody looks after leases")
         if not self._sign_in.is_running:
             raise RuntimeError("nobody looks after the issuers' keys")
+        if not self._records.is_running:
+            raise RuntimeError("nobody signs the audit log, sums the ledger or counts replicas")
 
     async def __del__(self) -> None:
         """Answer what is in flight, put it on disk, let go of the lock. Serve awaits this once."""

@@ -47,6 +47,11 @@ class Records:
         reader = Reader(store.path)
         return cls(notary, folding, fleet, AuditRoutes(reader, notary, folder), SpendRoutes(reader, actors, wall_ns))
 
+    @property
+    def is_running(self) -> bool:
+        """Whether all of them work."""
+        return all(part.is_running for part in (self._notary, self._folding, self._fleet))
+
     def add_to(self, app: FastAPI) -> None:
         """`/audit/*` and `/spend/*`."""
         self._audit.add_to(app)

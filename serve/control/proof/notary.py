@@ -73,6 +73,11 @@ class Notary:
         await notary.sign("start" if notary.is_whole else "gap")
         return notary
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the work goes on that `start` began."""
+        return self._task is not None and not self._task.done()
+
     def start(self, period_s: float = PERIOD_S) -> None:
         """Sign every `period_s` seconds where there are new rows; `close` ends it."""
         self._task = asyncio.get_running_loop().create_task(self._sign_for_ever(period_s))

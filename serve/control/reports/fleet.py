@@ -47,6 +47,11 @@ class FleetRecord:
         )
         self._sampled_at_ms = None if row[0] is None else (row[0] + 1) * 60_000
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the work goes on that `start` began."""
+        return self._task is not None and not self._task.done()
+
     def start(self, period_s: float = SAMPLE_S) -> None:
         """Sample every `period_s` seconds and write every minute; `close` ends it."""
         self._task = asyncio.get_running_loop().create_task(self._sample_for_ever(period_s))

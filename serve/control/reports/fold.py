@@ -61,6 +61,11 @@ class Folding:
         self._committer = committer
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the work goes on that `start` began."""
+        return self._task is not None and not self._task.done()
+
     def start(self, period_s: float = PERIOD_S) -> None:
         """Fold what there is every `period_s` seconds; `close` ends it."""
         self._task = asyncio.get_running_loop().create_task(self._fold_for_ever(period_s))

@@ -187,3 +187,12 @@ def test_an_actor_is_bound_to_its_own(actor: Actor, filters: Filters) -> None:
 def test_an_actor_that_belongs_nowhere_sees_nothing(actor: Actor) -> None:
     with pytest.raises(Forbidden):
         narrow(actor, Filters())
+
+
+async def test_records_work_until_they_are_closed(tmp_path: Path) -> None:
+    store = SqliteStore.open(tmp_path / "control.sqlite", linger_s=0)
+    records = await Records.open(store, tmp_path, Roster(lambda: 0.0), FakeActors(), lambda: NOW_NS)  # type: ignore[arg-type]
+    assert records.is_running
+    await records.close()
+    assert not records.is_running
+    await store.close()
