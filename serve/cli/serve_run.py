@@ -10,6 +10,7 @@ from pathlib import Path
 
 ENVIRONMENT = {
     "RAY_worker_niceness": "0",  # Ray's workers run at nice 15 otherwise
+    "RAY_AUTH_MODE": "token",  # a node's Ray has it off otherwise where it finds no token
     "RAY_SERVE_ENABLE_DIRECT_INGRESS": "0",
     "RAY_SERVE_ENABLE_HA_PROXY": "0",
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -32,6 +32,7 @@ from turnout.serve.control.state_dir import STORE_FILE, StateDir
 from turnout.serve.edge.asgi import AsgiBridge
 from turnout.serve.edge.config import EdgeConfig
 from turnout.serve.edge.edge import Edge
+from turnout.serve.exposure import refuse_exposed_dashboard
 from turnout.serve.listener import PrivateListener
 from turnout.serve.options import HEALTH_PERIOD_S, HEALTH_TIMEOUT_S
 
@@ -51,6 +52,7 @@ class Control:
 
     async def __init__(self, args: ControlArgs) -> None:
         self._is_draining = False
+        await refuse_exposed_dashboard(ray.get_runtime_context().gcs_address)
         self._state = StateDir.take(args.state_dir)
         secrets = Secrets(os.environ, ray.get_runtime_context().get_node_id())
         admin_key = secrets.read_line(args.admin_key) if args.admin_key else self._state.get_admin_key()
