@@ -29,13 +29,7 @@ def bound_usage(request: ApiRequest, target: Target, carried_tokens: int = 0) ->
     prompt_bytes = sum(len(memoryview(raw)) for raw in fields.values())
     if request.operation is Operation.EMBEDDINGS:
         return Usage(prompt_bytes, 0)
-    parts = 0
-    if request.operation is Operation.CHAT:
-        messages = bytes(fields["messages"])
-        if b"\\u" in messages:  # a name may be written in escapes
-            messages = msgspec.json.encode(_read(messages))
-        if b'"type"' in messages:  # only parts have one
-            parts = sum(messages.count(part) for part in _PARTS)
+    parts = _count_parts(bytes(fields["messages"])) if request.operation is Operation.CHAT else 0
     choices = 1 if request.operation is Operation.CHAT and "n" not in fields else _count_choices(request)
     limit = _read_limit(request, target)
     input_tokens = prompt_bytes + TEMPLATE_TOKENS + carried_tokens + parts * PART_TOKENS
@@ -60,6 +54,15 @@ def _read_limit(request: ApiRequest, target: Target) -> int:
         other = _read(request.fields["max_tokens"])
         return max(limit, other) if isinstance(other, int) else limit
     return limit
+
+
+def _count_parts(messages: bytes) -> int:
+    """Images and the like. One byte is found much faster than several, and messages of texts alone have no second list."""
+    if messages.find(b"[", 1) < 0:
+        return 0
+    if b"\\" in messages and b"\\u" in messages:  # a name may be written in escapes
+        messages = msgspec.json.encode(_read(messages))
+    return sum(messages.count(part) for part in _PARTS)
 
 
 def _count_choices(request: ApiRequest) -> int:
