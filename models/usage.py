@@ -5,7 +5,6 @@ from typing import Annotated
 
 import msgspec
 
-
 # JSON bytes a token; only sizes estimates where nobody counted. SmolLM2's tokenizer has 4.4 over GSM8K's questions and 4.8 over the first turns of
 # MT-Bench, so 4 estimates a little more than there is.
 BYTES_PER_TOKEN = 4

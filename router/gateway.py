@@ -3,10 +3,17 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from turnout.models.access import Principal
-from turnout.models.errors import BudgetExceeded, LimitReached, TurnoutError
+from turnout.models.errors import (
+    BudgetExceeded,
+    Forbidden,
+    LimitReached,
+    ModelNotFound,
+    TurnoutError,
+    Unauthorized,
+)
 from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.openai.made import MadeAnswer
 from turnout.models.openai.request import ApiRequest, Operation
@@ -14,6 +21,7 @@ from turnout.models.usage import BYTES_PER_TOKEN
 from turnout.router.admit import Admitted, admit, identify, request_id
 from turnout.router.call import Arrival, Call
 from turnout.router.catalogue import Catalogue
+from turnout.router.decisions import Decisions
 from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempt, Attempts
 from turnout.router.idempotency.replays import IDEMPOTENCY_KEY, Replays
@@ -24,6 +32,13 @@ from turnout.router.values import Features
 
 # From this size on, reading a body would hold up everybody else for milliseconds.
 THREAD_BYTES = 1024 * 1024
+_POLICY: Mapping[type[TurnoutError], tuple[str, str]] = {
+    Unauthorized: ("key.refuse", "key"),
+    Forbidden: ("key.refuse", "key"),
+    ModelNotFound: ("model.refuse", "model"),
+    BudgetExceeded: ("budget.refuse", "budget"),
+}
+"""Errors that are decisions of policy: action and subject in the audit log. No subject is a caller's own word: there'd be no end of them."""
 _log = logging.getLogger("turnout.gateway")
 
 
@@ -45,12 +60,14 @@ class Gateway:
         shape: Shape | None = None,
         cache: Cache | None = None,
         replays: Replays | None = None,
+        decisions: Decisions | None = None,
     ) -> None:
         self.catalogue = catalogue
         self._guard = guard
         self._shape = shape
         self._cache = cache
         self._replays = replays
+        self._decisions = decisions
         self._attempts = attempts
         self._observer = observer
         self._limiter = limiter
@@ -70,7 +87,7 @@ class Gateway:
             else:
                 await self._answer_once(self._replays, arrival, operation, head, body, out)
         except TurnoutError as error:
-            self._refuse(error, arrival, out)
+            self._refuse(error, arrival, head, out)
         finally:
             self._observer.in_flight -= 1
 
@@ -88,7 +105,7 @@ class Gateway:
             try:
                 await self._answer(arrival, operation, head, body, recording)
             except TurnoutError as error:
-                self._refuse(error, arrival, recording)
+                self._refuse(error, arrival, head, recording)
 
     async def _answer(self, arrival: Arrival, operation: Operation, head: RequestHead, body: bytes, out: Out) -> None:
         """The line."""
@@ -131,11 +148,21 @@ class Gateway:
             self._observer.finish(attempt, self._now())
         return attempt
 
-    def _refuse(self, error: TurnoutError, arrival: Arrival, out: Out) -> None:
-        """Tell the caller, and count it."""
+    def _refuse(self, error: TurnoutError, arrival: Arrival, head: RequestHead, out: Out) -> None:
+        """Tell the caller, and count it; what policy refused goes into the audit log too."""
         self._observer.refuse(error.status)
         _log.debug("refused", extra={"request_id": arrival.id, "status": error.status, "reason": error.message})
+        decided = _POLICY.get(type(error))
+        if decided is not None and self._decisions is not None:
+            action, subject = decided
+            self._decisions.refuse(self._find_key_id(head), action, subject, type(error).__name__)
         out.full(error.status, error_headers(error, arrival.echo_id), error.to_json())
+
+    def _find_key_id(self, head: RequestHead) -> str:
+        try:
+            return self.identify(head).key_id
+        except TurnoutError:
+            return "unknown"
 
     async def _degrade(self, call: Call, out: Out) -> bool:
         """Answer without a model, where nothing can answer now and the config allows it; whether that was done."""

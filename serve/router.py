@@ -20,6 +20,7 @@ from turnout.models.providers.openai_compatible import OpenAICompatible
 from turnout.models.target import Endpoint
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue
+from turnout.router.decisions import Decisions
 from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
@@ -176,6 +177,7 @@ class Router:
             wall_ns=time.time_ns,
             new_id=request_ids(secrets.token_hex(8)),
             replays=self._replaying.replays,
+            decisions=Decisions(self._outbox, time.time_ns),
         )
 
     def _edge_config(self, cluster: str) -> EdgeConfig:

@@ -11,6 +11,7 @@ from turnout.models.providers.openai_compatible import OpenAICompatible
 from turnout.models.target import Target
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue, ModelRoute
+from turnout.router.decisions import Decisions
 from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
@@ -77,6 +78,7 @@ class Rig:
             shape=self.shape,
             cache=self.cache,
             replays=self.replays,
+            decisions=Decisions(self.sink, self.clock.wall_ns),
             attempts=attempts,
             observer=self.observer,
             limiter=self.limiter,

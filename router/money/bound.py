@@ -14,6 +14,9 @@ PART_TOKENS = 16_384
 
 _PARTS = (b'"image_url":', b'"input_audio":', b'"file":')
 _read = msgspec.json.decode
+_prompt: msgspec.json.Decoder[str | list[str | int | list[int]]] = msgspec.json.Decoder(
+    str | list[str | int | list[int]]
+)
 
 
 def bound_usage(request: ApiRequest, target: Target, carried_tokens: int = 0) -> Usage:
@@ -74,7 +77,11 @@ def _count_choices(request: ApiRequest) -> int:
             if isinstance(count, int):
                 choices = max(choices, count)
     if request.operation is Operation.COMPLETIONS:
-        prompts = _read(fields["prompt"])
-        if isinstance(prompts, list) and prompts and not isinstance(prompts[0], int):
-            choices *= len(prompts)
+        choices *= _count_prompts(fields["prompt"])
     return choices
+
+
+def _count_prompts(prompt: msgspec.Raw) -> int:
+    """A list of texts or of lists of token ids is as many prompts; a list of ids is one."""
+    prompts = _prompt.decode(prompt)
+    return len(prompts) if isinstance(prompts, list) and prompts and not isinstance(prompts[0], int) else 1

@@ -57,7 +57,10 @@ def read_ids(ids: Sequence[int]) -> tuple[Prompt, int]:
 
 def number_words(message: Message) -> list[int]:
     """An id for each word of a message."""
-    return [zlib.crc32(f"{message.role}\0{word}".encode(errors="surrogatepass")) % ANSWER for word in split_words(message.text)]
+    return [
+        zlib.crc32(f"{message.role}\0{word}".encode(errors="surrogatepass")) % ANSWER
+        for word in split_words(message.text)
+    ]
 
 
 def answer_ids(count: int) -> list[int]:

@@ -328,3 +328,11 @@ async def test_the_ledgers_key_is_never_the_callers_request_id() -> None:
     await rig.post(x_request_id="same")
     await rig.post(x_request_id="same")
     assert [row.request_id for row in rig.sink.entries] == ["req-1", "req-2"]
+
+
+async def test_what_policy_refuses_goes_into_the_audit_log() -> None:
+    rig = Rig(FakeUpstream(answers(ANSWER)))
+    assert (await rig.post(CHAT.replace(b'"m"', b'"secret-name"'))).status == 404
+    (event,) = rig.sink.events
+    assert (event.actor, event.action, event.subject) == ("anonymous", "model.refuse", "model")
+    assert "secret-name" not in event.detail, "a caller's own words would make a row for each"
