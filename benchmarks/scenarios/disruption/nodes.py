@@ -89,7 +89,7 @@ def _drain(nodes: Nodes, node: Node) -> float:
 @contextmanager
 def _serve(nodes: Nodes, config: ClusterConfig, folder: Path) -> Iterator[None]:
     file = folder / "cluster.yaml"
-    file.write_text(_place_on_edges(config))
+    file.write_text(place_on_edges(config))
     with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen(
             [*serve_command(file), "--address", nodes.address],
@@ -112,7 +112,8 @@ def _serve(nodes: Nodes, config: ClusterConfig, folder: Path) -> Iterator[None]:
             process.wait()
 
 
-def _place_on_edges(config: ClusterConfig) -> str:
+def place_on_edges(config: ClusterConfig) -> str:
+    """The cluster file's text, its routers on worker nodes, one on each."""
     document: dict[str, Any] = yaml.safe_load(config.to_yaml())
     router = next(each for each in document["applications"] if each["name"] == "router")
     router["args"] |= ON_AN_EDGE

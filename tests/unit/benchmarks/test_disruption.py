@@ -2,11 +2,18 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
+from turnout.benchmarks.gateways.cluster_file import KEYS_VARIABLE, UPSTREAM_KEY_VARIABLE, ClusterConfig, RemoteModel
 from turnout.benchmarks.load.plan import Failure, LoadResult
-from turnout.benchmarks.scenarios.disruption.routers import count_beyond_in_flight, count_connections
+from turnout.benchmarks.scenarios.disruption.control_plane import with_model
+from turnout.benchmarks.scenarios.disruption.engines import scripted_pool
+from turnout.benchmarks.scenarios.disruption.nodes import place_on_edges
+from turnout.benchmarks.scenarios.disruption.overload import narrow_model
+from turnout.benchmarks.scenarios.disruption.routers import REPLICAS, count_beyond_in_flight, count_connections
+from turnout.serve.config.check import check_file
 
 KILLED_NS = 1000
 
@@ -57,3 +64,14 @@ def test_connections_that_a_process_holds_are_counted_by_its_port() -> None:
         with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
             assert count_connections(os.getpid(), port) == 1
         assert count_connections(os.getpid(), port) == 0
+
+
+def test_the_files_of_the_local_faults_have_no_problems(tmp_path: Path) -> None:
+    upstream = "http://127.0.0.1:9100/v1"
+    models = [RemoteModel("mock", upstream, "mock"), narrow_model(upstream, "mock")]
+    config = ClusterConfig(models, 8123, 8124, tmp_path, REPLICAS, pools=[scripted_pool()])
+    environment = {KEYS_VARIABLE: "sk-test-clients", UPSTREAM_KEY_VARIABLE: "sk-test-upstream"}
+    file = tmp_path / "cluster.yaml"
+    for text in (config.to_yaml(), with_model(config, "added").to_yaml(), place_on_edges(config)):
+        file.write_text(text)
+        assert [str(problem) for problem in check_file(file, environment) if problem.severity == "error"] == []
