@@ -1,5 +1,6 @@
 """The keys that Control handed out, as a router knows them."""
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -45,6 +46,7 @@ class Directory:
     def __init__(self, sessions: Sessions | None = None) -> None:
         self.sessions = sessions or Sessions()
         self.version = -1
+        self._has_come = asyncio.Event()
         self._known: dict[bytes, bytes | Principal] = {}
 
     def __repr__(self) -> str:
@@ -73,3 +75,8 @@ class Directory:
             for digest in changes.gone:
                 self._known.pop(digest, None)
         self.version = changes.version
+        self._has_come.set()
+
+    async def wait_until_known(self) -> None:
+        """Returns once Control has told of its keys."""
+        await self._has_come.wait()

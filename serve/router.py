@@ -1,6 +1,7 @@
 """The Router deployment: a listener, the request line behind it, and what keeps both up to date."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -50,6 +51,7 @@ from turnout.serve.site import Site
 
 # What is left of a drain after the last request, for rows on their way to Control.
 OUTBOX_DRAIN_S = 5.0
+KEYS_S = 1.0
 _log = logging.getLogger("ray.serve")  # what Serve's own logger says is shown by `serve run`
 
 
@@ -65,6 +67,7 @@ class Router:
         context = ray.get_runtime_context()
         self._args = args
         self._name = serve.get_replica_context().replica_id.unique_id
+        self._configured = asyncio.Event()
         self._upstream = HttpUpstream()
         self._link = ControlLink(self._upstream)
         self._purses = Purses(ControlBank(self._link, self._name), time.monotonic)
@@ -145,6 +148,16 @@ class Router:
         waiting = [name for name in self._gateway.catalogue.models if not self._fleet.candidates(name)]
         return f"no running target for {', '.join(sorted(waiting))}" if waiting else None
 
+    async def has_settings(self, within_s: float) -> bool:
+        """Whether a config is in force, now or within so long; Control's keys have a second more to come, and without Control the file's must do."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._configured.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KEYS_S):
+                await self._directory.wait_until_known()
+        return self._configured.is_set()
+
     def is_node_draining(self) -> bool:
         """Whether this replica is stopping and none other on the node takes its place."""
         return self._edge.is_draining and not self._edge.has_siblings
@@ -198,6 +211,7 @@ class Router:
         self._slots.keep_only(set(catalogue.models))
         self._limiter.keep_only(set(catalogue.models))
         self._discovery.follow(self._fleet.pools | {self._args.control})
+        self._configured.set()
 
     def _set_endpoints(self, pool: str, endpoints: tuple[Endpoint, ...]) -> None:
         if pool == self._args.control:

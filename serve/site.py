@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
-from turnout.models.errors import MethodNotAllowed, ModelNotFound, NotFound, TurnoutError
+from turnout.models.errors import MethodNotAllowed, ModelNotFound, NoTarget, NotFound, TurnoutError
 from turnout.models.exchange import JSON_HEADERS, Handler, Headers, Out, RequestHead
 from turnout.models.openai.request import Operation
 from turnout.router.admit import caller_id
@@ -14,6 +14,9 @@ from turnout.router.gateway import Gateway, error_headers
 _TEXT: Headers = ((b"content-type", b"text/plain; charset=utf-8"),)
 _METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 _MODEL_PREFIX = b"/v1/models/"
+
+SETTINGS_S = 5.0
+"""A replica listens before Serve gives it its settings: who comes in between waits that long, instead of being told that no key is known."""
 
 
 class Vitals(Protocol):
@@ -31,6 +34,10 @@ class Vitals(Protocol):
         """Prometheus text of every router on this node."""
         ...
 
+    async def has_settings(self, within_s: float) -> bool:
+        """Whether there are settings to answer by, now or within so long."""
+        ...
+
 
 class Site:
     """A Handler. Model routes need a key; health and metrics don't, and say nothing about prompts or keys."""
@@ -38,6 +45,7 @@ class Site:
     def __init__(self, gateway: Gateway, vitals: Vitals) -> None:
         self._gateway = gateway
         self._vitals = vitals
+        self._has_settings = False
         self._table: Mapping[bytes, Mapping[bytes, Handler]] = {
             b"/v1/models": {b"GET": self._list_models},
             b"/health/live": {b"GET": self._live},
@@ -50,10 +58,14 @@ class Site:
     async def __call__(self, head: RequestHead, body: bytes, out: Out) -> None:
         """Answer one request."""
         operation = self._operations.get(head.path)
-        if operation is not None and head.method == b"POST":
+        if not self._has_settings and head.path.startswith(b"/v1/"):
+            self._has_settings = await self._vitals.has_settings(SETTINGS_S)
+        if operation is not None and head.method == b"POST" and self._has_settings:
             await self._gateway.handle(operation, head, body, out)
             return
         try:
+            if not self._has_settings and head.path.startswith(b"/v1/"):
+                raise NoTarget("This router has no settings yet; try again soon.", None, 1.0)
             await self._find(head, operation)(head, body, out)
         except TurnoutError as error:
             out.full(error.status, error_headers(error, caller_id(head)), error.to_json())

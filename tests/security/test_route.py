@@ -36,6 +36,9 @@ class Vitals:
     def is_node_draining(self) -> bool:
         return False
 
+    async def has_settings(self, within_s: float) -> bool:
+        return True
+
     async def metrics(self) -> bytes:
         return b"# numbers\n"
 

@@ -7,19 +7,25 @@ import pytest
 from tests.fakes import FakeOut, FakeUpstream, answers, head
 from tests.gateways import ANSWER, CHAT, LOCAL, STREAM, Rig, catalogue
 from turnout.serve.metrics import merge, render
-from turnout.serve.site import Site
+from turnout.serve.site import SETTINGS_S, Site
 
 
 class FakeVitals:
     def __init__(self, reason: str | None = None, is_draining: bool = False) -> None:
         self._reason = reason
         self._is_draining = is_draining
+        self.knows = True
+        self.asked_s: list[float] = []
 
     def why_not_ready(self) -> str | None:
         return self._reason
 
     def is_node_draining(self) -> bool:
         return self._is_draining
+
+    async def has_settings(self, within_s: float) -> bool:
+        self.asked_s.append(within_s)
+        return self.knows
 
     async def metrics(self) -> bytes:
         return b"# numbers\n"
@@ -42,6 +48,21 @@ async def test_models_are_listed_and_shown_to_whoever_has_a_key() -> None:
     assert json.loads((await ask(site(), "/v1/models/m")).body)["id"] == "m"
     assert (await ask(site(), "/v1/models/other")).status == 404
     assert (await ask(site(is_open=False), "/v1/models")).status == 401
+
+
+async def test_a_router_that_has_no_settings_yet_waits_for_them_and_then_says_so_instead_of_refusing_a_key() -> None:
+    vitals = FakeVitals()
+    vitals.knows = False
+    fresh = site(vitals, is_open=False)
+    for path, method, body in (("/v1/chat/completions", "POST", CHAT), ("/v1/models", "GET", b"")):
+        out = await ask(fresh, path, method, body)
+        assert (out.status, out.headers[b"retry-after"]) == (503, b"1")
+    assert vitals.asked_s == [SETTINGS_S, SETTINGS_S]
+    assert (await ask(fresh, "/health/live")).status == 200
+    vitals.knows = True
+    assert (await ask(fresh, "/v1/models")).status == 401
+    await ask(fresh, "/v1/models")
+    assert len(vitals.asked_s) == 3, "it isn't asked again once there are settings"
 
 
 @pytest.mark.parametrize(
