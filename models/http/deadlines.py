@@ -27,6 +27,10 @@ class Deadlines:
     def __repr__(self) -> str:
         return f"Deadlines({len(self._watched)} watched)"
 
+    def __len__(self) -> int:
+        """How many exchanges are under way."""
+        return len(self._watched)
+
     def watch(self, relay: Relay, connection: Connection) -> None:
         """Look at `relay`, which is on `connection`, on each tick from now on."""
         self._watched[relay] = connection

@@ -58,6 +58,8 @@ class HttpUpstream:
         relay = Relay(out, request.is_stream, limits, self._loop.time, done)
         connection.send(head, request.body, relay)
         self._deadlines.watch(relay, connection)
+        if len(self._deadlines) == 1:
+            self._outflow.flush()  # nobody else has anything to send in this turn
         try:
             return await done
         except asyncio.CancelledError:

@@ -132,6 +132,8 @@ class Connection(asyncio.Protocol):
     def answered(self, keeps_alive: bool) -> None:
         """Begin with what is held, wait for more, or close."""
         self._answer = None
+        if len(self._traffic.answering) == 1:
+            self._outflow.flush()  # nobody else has anything to say in this turn
         if not keeps_alive:
             if self._held:
                 self._linger()
