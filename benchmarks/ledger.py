@@ -29,6 +29,8 @@ GOALS = (
     Goal("budget_used_when_demand_allows", "share", at_least=0.97, is_quick=True),
     Goal("lost_settles_200_kills", "rows", at_most=0, is_quick=True),
     Goal("hold_settle_per_second", "1/s", at_least=10_000, is_quick=True),
+    Goal("audit_rows_verified_per_second", "1/s", at_least=100_000, is_quick=True),
+    Goal("audit_tampering_found", "share", at_least=1.0, is_quick=True),
     Goal("added_us_governance", "us", at_most=20, is_quick=True),
 )
 """Every row of this script."""
