@@ -1,10 +1,14 @@
 """Organisations, teams, users and keys, by the admin API."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from turnout.serve.cli.admin_api import AdminApi
+from turnout.serve.cli.administering import open_admin
 from turnout.serve.cli.refusal import Refusal
 from turnout.serve.cli.screen import align, count, say
 
@@ -53,21 +57,38 @@ class DirectoryApi:
         return rows
 
 
+@contextmanager
+def open_directory(file: Path | None, word: str) -> Iterator[DirectoryApi]:
+    """The directory of the cluster with this file, or of the only one that's up; `word` as for DirectoryApi."""
+    with open_admin(file) as admin:
+        yield DirectoryApi(admin, word)
+
+
 def tell(shown: Shown, own_id: str, done: str) -> None:
     """Say what was done, and where it is in force."""
     say(f"{shown[own_id]} {done}, at {count(len(shown['reach']['acknowledged']), 'router')}")
 
 
-def describe(shown: Shown) -> list[str]:
-    """One in full: what it says itself, then what follows from all levels."""
+def show(shown: Shown, *, as_json: bool) -> None:
+    """Print one in full: what it says itself, then what follows from all levels."""
+    if as_json:
+        say(json.dumps(shown))
+        return
     effective = {f"effective {name}": value for name, value in shown["effective"].items()}
     rows = {**{name: value for name, value in shown.items() if name != "effective"}, **effective}
-    return align([(name, _write(value)) for name, value in rows.items() if value not in (None, [], {})])
+    for line in align([(name, _write(value)) for name, value in rows.items() if value not in (None, [], {})]):
+        say(line)
 
 
-def summarise(shown: Shown, *names: str) -> tuple[str, ...]:
-    """A row of a list."""
-    return tuple(_write(shown.get(name)) for name in names)
+def show_rows(found: Sequence[Shown], columns: Mapping[str, str], *, as_json: bool) -> None:
+    """Print a list: a line for each, with these columns (title to field); nothing where there's none."""
+    if as_json:
+        say(json.dumps(found))
+    elif found:
+        for line in align(
+            [tuple(columns), *(tuple(_write(each.get(name)) for name in columns.values()) for each in found)]
+        ):
+            say(line)
 
 
 def _write(value: Any) -> str:

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 import typer
 
 from turnout.serve.cli.admin_api import AdminApi
+from turnout.serve.cli.administering import open_admin
 from turnout.serve.cli.command import new_app
 from turnout.serve.cli.http import new_client
 from turnout.serve.cli.located import locate
@@ -116,7 +116,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each row.")] = False,
 ) -> None:
     """List what was decided and changed, in order."""
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         page = msgspec.convert(admin.ask("GET", f"/audit/events?after={after}&limit={limit}"), AuditPage)
     if as_json:
         for row in page.rows:
@@ -135,7 +135,7 @@ def write_all(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Instead of standard output.", dir_okay=False)] = None,
 ) -> None:
     """Write the whole log, page by page."""
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         if out is None:
             rows = _export(admin, form, sys.stdout)
         else:
@@ -202,9 +202,3 @@ def _folder_of(state_dir: Path | None, file: Path | None) -> Path:
 
 def _write_time(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-@contextmanager
-def _admin(file: Path | None) -> Iterator[AdminApi]:
-    with new_client() as client:
-        yield AdminApi(locate(file, os.environ, client).outline, client, os.environ)

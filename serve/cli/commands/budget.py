@@ -1,25 +1,18 @@
 """`turnout budget`: what is spent and held of each budget, and a window begun anew."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from turnout.serve.cli.admin_api import AdminApi, BudgetView
+from turnout.serve.cli.admin_api import BudgetView
+from turnout.serve.cli.administering import File, open_admin
 from turnout.serve.cli.command import new_app
-from turnout.serve.cli.http import new_client
-from turnout.serve.cli.located import locate
 from turnout.serve.cli.screen import align, say
 
 app = new_app(no_args_is_help=True)
 
-File = Annotated[
-    Path | None, typer.Option("--file", "-f", help="The cluster file; needed where several clusters are up.")
-]
 BudgetId = Annotated[str, typer.Argument(help="A budget's id, as `turnout budget list` has it.")]
 
 LIST_EPILOG = """\b
@@ -42,7 +35,7 @@ def budget() -> None:
 @app.command("list", epilog=LIST_EPILOG)
 def show_all(file: File = None) -> None:
     """List the budgets: spent, of how much, how much of the rest is held for requests, and the forecast for the window's end."""
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         budgets = admin.list_budgets()
     if not budgets:
         say("there are no budgets: give one to a key, team, user or organisation (`turnout keys --help`)")
@@ -53,7 +46,7 @@ def show_all(file: File = None) -> None:
 @app.command(epilog=SHOW_EPILOG)
 def show(budget_id: BudgetId, file: File = None) -> None:
     """Show one budget in full."""
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         found = admin.get_budget(budget_id)
     for line in align(_detail(found)):
         say(line)
@@ -62,7 +55,7 @@ def show(budget_id: BudgetId, file: File = None) -> None:
 @app.command(epilog=RESET_EPILOG)
 def reset(budget_id: BudgetId, file: File = None) -> None:
     """Begin a budget's window anew, as if nothing had been spent in it."""
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         found = admin.reset_budget(budget_id)
     say(f"{found.budget_id} has {_usd(found.left)} left of {_usd(found.max_budget)}")
 
@@ -102,9 +95,3 @@ def _usd(amount: float) -> str:
 
 def _moment(at_s: int) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M UTC") if at_s else "with the first request"
-
-
-@contextmanager
-def _admin(file: Path | None) -> Iterator[AdminApi]:
-    with new_client() as client:
-        yield AdminApi(locate(file, os.environ, client).outline, client, os.environ)

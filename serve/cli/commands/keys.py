@@ -1,29 +1,18 @@
 """`turnout keys`: makes, shows, changes and blocks the keys that clients send."""
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from turnout.serve.cli.admin_api import AdminApi
+from turnout.serve.cli.administering import AsJson, File
 from turnout.serve.cli.assignments import FIELDS_HELP, Assignments, read_assignments
 from turnout.serve.cli.command import new_app
-from turnout.serve.cli.directory_api import DirectoryApi, describe, summarise, tell
-from turnout.serve.cli.http import new_client
-from turnout.serve.cli.located import locate
-from turnout.serve.cli.screen import align, say, warn
+from turnout.serve.cli.directory_api import open_directory, show, show_rows, tell
+from turnout.serve.cli.screen import say, warn
 
 app = new_app(no_args_is_help=True)
 
-File = Annotated[
-    Path | None, typer.Option("--file", "-f", help="The cluster file; needed where several clusters are up.")
-]
 KeyId = Annotated[str, typer.Argument(help="A key's id, as `turnout keys list` has it; never the key itself.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 GENERATE_EPILOG = f"""\b
 Examples:
@@ -66,7 +55,7 @@ def keys() -> None:
 @app.command(epilog=GENERATE_EPILOG)
 def generate(fields: Assignments = None, file: File = None) -> None:
     """Make a key and print it."""
-    with _keys(file) as api:
+    with open_directory(file, "key") as api:
         made = api.make("generate", read_assignments(fields))
     say(made["key"])
     warn(f"key {made['key_id']}; it isn't shown again", style="dim")
@@ -80,31 +69,36 @@ def show_all(
     file: File = None,
 ) -> None:
     """List the keys, the oldest first."""
-    with _keys(file) as api:
+    with open_directory(file, "key") as api:
         found = api.list_all({"team_id": team, "user_id": user})
-    if as_json:
-        say(json.dumps(found))
-        return
-    columns = ("key_id", "key_alias", "team_id", "user_id", "models", "max_budget", "expires", "blocked")
-    if found:
-        titles = ("key", "alias", "team", "user", "models", "budget", "expires", "blocked")
-        for line in align([titles, *(summarise(each, *columns) for each in found)]):
-            say(line)
+    show_rows(
+        found,
+        {
+            "key": "key_id",
+            "alias": "key_alias",
+            "team": "team_id",
+            "user": "user_id",
+            "models": "models",
+            "budget": "max_budget",
+            "expires": "expires",
+            "blocked": "blocked",
+        },
+        as_json=as_json,
+    )
 
 
 @app.command(epilog=INFO_EPILOG)
 def info(key_id: KeyId, as_json: AsJson = False, file: File = None) -> None:
     """Show a key, and what routers obey for it."""
-    with _keys(file) as api:
+    with open_directory(file, "key") as api:
         found = api.get(key_id)
-    for line in [json.dumps(found)] if as_json else describe(found):
-        say(line)
+    show(found, as_json=as_json)
 
 
 @app.command(epilog=UPDATE_EPILOG)
 def update(key_id: KeyId, fields: Assignments = None, file: File = None) -> None:
     """Change a key; what isn't named stays."""
-    with _keys(file) as api:
+    with open_directory(file, "key") as api:
         tell(api.make("update", {"key_id": key_id, **read_assignments(fields)}), "key_id", "is changed")
 
 
@@ -113,21 +107,21 @@ def delete(
     key_ids: Annotated[list[str], typer.Argument(help="Ids of keys.", metavar="KEY_ID...")], file: File = None
 ) -> None:
     """Delete keys, for good; the ledger keeps their rows."""
-    with _keys(file) as api:
+    with open_directory(file, "key") as api:
         say(f"deleted: {', '.join(api.delete(key_ids))}")
 
 
 @app.command(epilog=BLOCK_EPILOG)
 def block(key_id: KeyId, file: File = None) -> None:
     """Refuse a key until it's unblocked."""
-    with _keys(file) as api:
+    with open_directory(file, "key") as api:
         tell(api.make("block", {"key_id": key_id}), "key_id", "is blocked")
 
 
 @app.command(epilog=UNBLOCK_EPILOG)
 def unblock(key_id: KeyId, file: File = None) -> None:
     """Let a blocked key in again."""
-    with _keys(file) as api:
+    with open_directory(file, "key") as api:
         tell(api.make("unblock", {"key_id": key_id}), "key_id", "is unblocked")
 
 
@@ -138,11 +132,5 @@ def regenerate(
     file: File = None,
 ) -> None:
     """Give a key a new secret and print it."""
-    with _keys(file) as api:
+    with open_directory(file, "key") as api:
         say(api.make("regenerate", {"key_id": key_id, "grace_s": grace_s})["key"])
-
-
-@contextmanager
-def _keys(file: Path | None) -> Iterator[DirectoryApi]:
-    with new_client() as client:
-        yield DirectoryApi(AdminApi(locate(file, os.environ, client).outline, client, os.environ), "key")

@@ -1,20 +1,14 @@
 """`turnout spend`: what was spent, by whom and on what, and what the month will have cost."""
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
 import typer
 
-from turnout.serve.cli.admin_api import AdminApi
+from turnout.serve.cli.administering import AsJson, File, open_admin
 from turnout.serve.cli.command import new_app
-from turnout.serve.cli.http import new_client
-from turnout.serve.cli.located import locate
 from turnout.serve.cli.screen import align, say
 from turnout.serve.control.reports.ask import Filters
 from turnout.serve.control.reports.csv import write_csv, write_usd
@@ -24,12 +18,8 @@ from turnout.serve.control.reports.table import report_rows
 
 app = new_app(no_args_is_help=True)
 
-File = Annotated[
-    Path | None, typer.Option("--file", "-f", help="The cluster file; needed where several clusters are up.")
-]
 Begin = Annotated[str, typer.Option("--from", help="A day or an hour, UTC, such as 2026-11-01.")]
 End = Annotated[str, typer.Option("--to", help="The same; not included.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, with costs in USD to the last digit.")]
 Where = Annotated[
     list[str] | None,
@@ -70,7 +60,7 @@ def report(
 ) -> None:
     """Sum what was spent, this month unless said."""
     asked = {"group_by": by, "from": begin, "to": end, **_read_filters(where)}
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         answer = admin.ask("GET", _path("/spend/report", asked | {"forecast": "" if begin or end else "true"}))
     found = msgspec.convert(answer, Report)
     if as_json:
@@ -95,7 +85,7 @@ def logs(
 ) -> None:
     """List attempts and what each cost."""
     asked = {"from": begin, "to": end, **_read_filters(where), "after": str(after), "limit": str(limit)}
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         answer = admin.ask("GET", _path("/spend/logs", asked))
     rows: list[dict[str, Any]] = answer["rows"]
     if as_json:
@@ -170,9 +160,3 @@ def _read_filters(where: list[str] | None) -> dict[str, str]:
 
 def _path(route: str, asked: dict[str, str]) -> str:
     return f"{route}?{urlencode({name: text for name, text in asked.items() if text})}"
-
-
-@contextmanager
-def _admin(file: Path | None) -> Iterator[AdminApi]:
-    with new_client() as client:
-        yield AdminApi(locate(file, os.environ, client).outline, client, os.environ)

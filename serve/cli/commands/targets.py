@@ -1,26 +1,20 @@
 """`turnout targets`: takes targets out of rotation and back, and changes their weights, while requests run."""
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from turnout.serve.cli.admin_api import AdminApi, Reach
+from turnout.serve.cli.administering import File, open_admin
 from turnout.serve.cli.command import new_app
-from turnout.serve.cli.http import new_client
-from turnout.serve.cli.located import locate
 from turnout.serve.cli.refusal import Refusal
 from turnout.serve.cli.screen import Progress, Row, align, count, say
 
 app = new_app(no_args_is_help=True)
 
-File = Annotated[
-    Path | None, typer.Option("--file", "-f", help="The cluster file; needed where several clusters are up.")
-]
 Name = Annotated[str, typer.Argument(help="A target's name in the cluster file.")]
 
 LIST_EPILOG = """\b
@@ -51,7 +45,7 @@ def targets() -> None:
 @app.command("list", epilog=LIST_EPILOG)
 def show(file: File = None) -> None:
     """List the targets with their weights and the requests at them."""
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         rows = [
             (each.name, f"{each.weight:g}", "drained" if each.drained else "in rotation", f"{each.in_flight} in flight")
             for each in admin.list_targets()
@@ -67,7 +61,7 @@ def drain(
     wait: Annotated[bool, typer.Option("--wait", help="Return when no request is left at it.")] = False,
 ) -> None:
     """Send no new requests to a target; what is running there goes on."""
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         _tell(f"{name} is drained", admin.change_target(name, {"drained": True}))
         if wait:
             _wait_until_empty(admin, name, time.monotonic, time.sleep)
@@ -101,18 +95,12 @@ def weight(
 @app.command(epilog=RESET_EPILOG)
 def reset(file: File = None) -> None:
     """Drop every change made here or by the admin API: the cluster file alone counts again."""
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         _tell("the cluster file alone counts again", admin.reset())
 
 
-@contextmanager
-def _admin(file: Path | None) -> Iterator[AdminApi]:
-    with new_client() as client:
-        yield AdminApi(locate(file, os.environ, client).outline, client, os.environ)
-
-
 def _change(file: Path | None, name: str, change: Mapping[str, float | bool | None], done: str) -> None:
-    with _admin(file) as admin:
+    with open_admin(file) as admin:
         _tell(done, admin.change_target(name, change))
 
 
