@@ -16,12 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from turnout.benchmarks.figures import Goal, Report
-from turnout.benchmarks.gateways.cluster import GatewayFailed
-from turnout.benchmarks.load.children import ChildFailed
-from turnout.benchmarks.load.compiler import CompileError
 from turnout.benchmarks.machine import describe_machine, describe_versions
-from turnout.benchmarks.reference.references import ReferenceFailed
-from turnout.benchmarks.reporting import judge, print_report, read_key, redact_keys, say
+from turnout.benchmarks.reporting import judge, print_report, read_key, redact_keys, run_to_exit_code, say
 from turnout.benchmarks.scenarios.faults.assembly import (
     FALLBACK_PORT,
     PRIMARY_PORT,
@@ -60,14 +56,7 @@ GOALS = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures, prints, and returns 0, whatever the goals; 1 if something failed, 130 if it was interrupted. All that was started has ended then."""
-    try:
-        return run(arguments)
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    except (GatewayFailed, ReferenceFailed, ChildFailed, CompileError) as error:
-        say(f"can't start: {error}")
-        return 1
+    return run_to_exit_code(lambda: run(arguments))
 
 
 def run(arguments: list[str] | None) -> int:

@@ -16,11 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from turnout.benchmarks.figures import Goal, Report
-from turnout.benchmarks.gateways.cluster import GatewayFailed
-from turnout.benchmarks.load.children import ChildFailed
-from turnout.benchmarks.load.compiler import CompileError
 from turnout.benchmarks.machine import describe_machine, describe_versions
-from turnout.benchmarks.reporting import judge, print_report, say
+from turnout.benchmarks.reporting import judge, print_report, run_to_exit_code, say
 from turnout.benchmarks.scenarios.ledger.assembly import STEPS, Options, assemble, plan_steps
 from turnout.benchmarks.steps import run_steps
 
@@ -39,14 +36,7 @@ GOALS = (
 def main(arguments: list[str] | None = None) -> int:
     """Measures, prints, and returns 0, whatever the goals; 1 if something failed, 130 if it was interrupted. All that was started has ended then."""
     logging.getLogger("turnout.outbox").setLevel(logging.ERROR)  # that Control is away is the point
-    try:
-        return run(arguments)
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    except (GatewayFailed, ChildFailed, CompileError) as error:
-        say(f"can't start: {error}")
-        return 1
+    return run_to_exit_code(lambda: run(arguments))
 
 
 def run(arguments: list[str] | None) -> int:

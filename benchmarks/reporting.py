@@ -2,10 +2,14 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from turnout.benchmarks.figures import Figure, Goal, Report, format_table
 from turnout.benchmarks.findings import Finding
+from turnout.benchmarks.gateways.cluster import GatewayFailed
+from turnout.benchmarks.load.children import ChildFailed
+from turnout.benchmarks.load.compiler import CompileError
+from turnout.benchmarks.reference.references import ReferenceFailed
 
 
 def judge(goals: Sequence[Goal], findings: Sequence[Finding], missing: Mapping[str, str]) -> list[Figure]:
@@ -29,6 +33,18 @@ def print_report(report: Report, took_s: float) -> None:
     print(format_table(report.figures), end="\n\n")
     for figure in report.figures:
         print(figure.line)
+
+
+def run_to_exit_code(run: Callable[[], int]) -> int:
+    """What `run` returns; 1 if something couldn't be started, 130 if it was interrupted. All that was started has ended then."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except (GatewayFailed, ReferenceFailed, ChildFailed, CompileError) as error:
+        say(f"can't start: {error}")
+        return 1
 
 
 def say(text: str) -> None:

@@ -149,6 +149,13 @@ def refuses(status: int, body: bytes = b"{}", headers: Headers = ()) -> Script:
     return play
 
 
+def ledger_row(request_id: str, cost_nusd: int | None, *budgets: str) -> LedgerEntry:
+    """A row of one good attempt that cost so much and counts against these budgets."""
+    return LedgerEntry(
+        request_id, 1, 0, "t", "k", "m", "x", "e", 200, "", 1, 1, 0, 0, "provider", cost_nusd, None, 5, False, "", budgets
+    )  # fmt: skip
+
+
 class FakeSink:
     """Keeps ledger rows and audit events."""
 

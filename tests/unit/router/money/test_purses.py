@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.fakes import ledger_row
 from tests.fakes_loop import run_jumping
 from tests.fakes_money import FakeControl
 from turnout.models.access import Budget
@@ -16,32 +17,6 @@ from turnout.router.money.policy import MoneyPolicy
 from turnout.router.money.purses import Purses
 
 HARD = Budget("b", 1_000, "total")
-
-
-def row(request_id: str, cost_nusd: int, *budgets: str) -> LedgerEntry:
-    return LedgerEntry(
-        request_id,
-        1,
-        0,
-        "t",
-        "k",
-        "m",
-        "x",
-        "e",
-        200,
-        "",
-        1,
-        1,
-        0,
-        0,
-        "provider",
-        cost_nusd,
-        None,
-        5,
-        False,
-        "",
-        budgets,
-    )
 
 
 class Station:
@@ -60,7 +35,7 @@ class Station:
             held = await self.purses.hold(budgets, "m", bound, asyncio.get_running_loop().time() + 60)
         await asyncio.sleep(takes_s)
         self._number += 1
-        self._rows.append(row(f"{self.name}-{self._number}", cost, *held.ids))
+        self._rows.append(ledger_row(f"{self.name}-{self._number}", cost, *held.ids))
         self.purses.settle(held, bound, cost)
 
     def send(self) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import pytest
 
+from tests.fakes import ledger_row
 from turnout.models.access import Budget
 from turnout.models.ledger import LedgerEntry
 from turnout.router.money.lease import Claim, Grant
@@ -18,29 +19,7 @@ TERMS = Budget("b", 1_000, "daily")
 
 
 def row(number: int, cost_nusd: int | None, *budgets: str) -> LedgerEntry:
-    return LedgerEntry(
-        f"r{number}",
-        1,
-        0,
-        "t",
-        "k",
-        "m",
-        "x",
-        "e",
-        200,
-        "",
-        1,
-        1,
-        0,
-        0,
-        "provider",
-        cost_nusd,
-        None,
-        5,
-        False,
-        "",
-        budgets,
-    )
+    return ledger_row(f"r{number}", cost_nusd, *budgets)
 
 
 @pytest.fixture

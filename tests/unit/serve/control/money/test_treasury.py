@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, ledger_row
 from turnout.models.access import Actor, Budget, Role
 from turnout.models.errors import NotFound
 from turnout.models.ledger import Journal, LedgerEntry
@@ -73,29 +73,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 def row(number: int, cost_nusd: int, *budgets: str) -> LedgerEntry:
-    return LedgerEntry(
-        f"r{number}",
-        1,
-        0,
-        "t",
-        "k",
-        "m",
-        "x",
-        "e",
-        200,
-        "",
-        1,
-        1,
-        0,
-        0,
-        "provider",
-        cost_nusd,
-        None,
-        5,
-        False,
-        "",
-        budgets,
-    )
+    return ledger_row(f"r{number}", cost_nusd, *budgets)
 
 
 async def test_a_journal_sent_twice_is_spent_once(rig: Rig) -> None:
