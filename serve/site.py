@@ -58,17 +58,20 @@ class Site:
     async def __call__(self, head: RequestHead, body: bytes, out: Out) -> None:
         """Answer one request."""
         operation = self._operations.get(head.path)
-        if not self._has_settings and head.path.startswith(b"/v1/"):
-            self._has_settings = await self._vitals.has_settings(SETTINGS_S)
-        if operation is not None and head.method == b"POST" and self._has_settings:
-            await self._gateway.handle(operation, head, body, out)
-            return
         try:
             if not self._has_settings and head.path.startswith(b"/v1/"):
-                raise NoTarget("This router has no settings yet; try again soon.", None, 1.0)
+                await self._wait_for_settings()
+            if operation is not None and head.method == b"POST":
+                await self._gateway.handle(operation, head, body, out)
+                return
             await self._find(head, operation)(head, body, out)
         except TurnoutError as error:
             out.full(error.status, error_headers(error, caller_id(head)), error.to_json())
+
+    async def _wait_for_settings(self) -> None:
+        self._has_settings = await self._vitals.has_settings(SETTINGS_S)
+        if not self._has_settings:
+            raise NoTarget("This router has no settings yet; try again soon.", None, 1.0)
 
     def _find(self, head: RequestHead, operation: Operation | None) -> Handler:
         path = head.path.decode("latin-1")

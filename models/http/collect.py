@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from turnout.models.errors import UpstreamFailed, UpstreamTimeout
 from turnout.models.exchange import Headers
 from turnout.models.target import Endpoint
-from turnout.models.upstream import Failure, Limits, Upstream, UpstreamRequest
-
-_TIMEOUTS = frozenset({Failure.CONNECT_TIMEOUT, Failure.FIRST_BYTE_TIMEOUT, Failure.GAP_TIMEOUT, Failure.TOTAL_TIMEOUT})
+from turnout.models.upstream import Limits, Upstream, UpstreamRequest
 
 
 class Collected:
@@ -76,7 +74,7 @@ async def call(upstream: Upstream, endpoint: Endpoint, request: UpstreamRequest,
     out = Collected()
     total_at = asyncio.get_running_loop().time() + timeout_s
     outcome = await upstream.relay(endpoint, request, out, Limits(timeout_s, timeout_s, timeout_s, total_at))
-    if outcome.failure in _TIMEOUTS:
+    if outcome.failure is not None and outcome.failure.is_timeout:
         raise UpstreamTimeout(f"{endpoint.id!r} didn't answer {request.path!r} within {timeout_s} s")
     if outcome.failure is not None:
         raise UpstreamFailed(f"{endpoint.id!r} didn't answer {request.path!r}: {outcome.failure.value}")

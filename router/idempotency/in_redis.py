@@ -130,11 +130,13 @@ class RedisStore:
             return _judge(mine, fingerprint)
         value = b"%b%b%b:%d" % (_CLAIMED, fingerprint, self._owner, next(self._counter))
         self._mine[key] = value
+        is_answered = False
         try:
             found = await self._claim(_PREFIX + key, value, fingerprint)
-        except BaseException:  # cancelled or unreachable: the server may have it all the same
-            self.free(key)
-            raise
+            is_answered = True
+        finally:
+            if not is_answered:  # cancelled or unreachable: the server may have it all the same
+                self.free(key)
         if found is not Verdict.CLAIMED:
             self._mine.pop(key, None)
         return found

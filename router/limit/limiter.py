@@ -199,7 +199,7 @@ class Ticket:
     async def _pass(self, line: Line) -> None:
         """Take from one line, after a wait if that's short enough; every line still to come has a say in that."""
         limiter, call = self._limiter, self.call
-        now, priority = limiter.now(), call.principal.priority + call.request.priority
+        now, priority = limiter.now(), call.priority
         need = self._need(line)
         if line.try_take(need, now):
             return

@@ -127,14 +127,16 @@ class Purses:
         """
         until = min(self._now() + WAIT_S, deadline_at)
         taken: list[Purse] = []
+        is_held = False
         try:
             for budget in sorted(set(budgets)):
                 purse = self._purses.setdefault(budget, Purse(budget))
                 if await self._take(purse, model, nusd, until):
                     taken.append(purse)
-        except BaseException:
-            self.settle(Group(tuple(taken)), nusd, 0)
-            raise
+            is_held = True
+        finally:
+            if not is_held:
+                self.settle(Group(tuple(taken)), nusd, 0)
         return Group(tuple(taken))
 
     def settle(self, group: Group, held: int, nusd: int) -> None:

@@ -68,7 +68,7 @@ class Control:
         self._money = MoneyOffice.open(self._store, directory, roster, args.alerts, secrets)
         shares = Shares(time.monotonic, bell)
         self._internal = PrivateListener(
-            InternalRoutes(self._store, book, roster, bell, [directory, shares], treasury=self._money.treasury),
+            InternalRoutes(self._store, book, roster, bell, sources=[directory, shares], treasury=self._money.treasury),
             args.host,
         )
         budgets = BudgetRoutes(self._money.treasury, actors)

@@ -45,6 +45,7 @@ class InternalRoutes:
         book: SettingsBook,
         roster: Roster,
         bell: Bell,
+        *,
         sources: Sequence[NewsSource] = (),
         poll_s: float = POLL_S,
         treasury: Treasury | None = None,

@@ -63,7 +63,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     book = await SettingsBook.open(store, lambda: 17, bell)
     roster = Roster(loop.time)
     directory = DirectoryBook(DirectoryRows(store.committer), lambda: 17, bell)
-    routes = InternalRoutes(store, book, roster, bell, [directory], poll_s=0.05)
+    routes = InternalRoutes(store, book, roster, bell, sources=[directory], poll_s=0.05)
     upstream = HttpUpstream()
     async with Edge(require_secret(routes, b"s3cret"), EdgeConfig("127.0.0.1", 0)) as edge:
         endpoint = Endpoint("control", edge.host, edge.port, base_path="/v1", headers=((SECRET_HEADER, b"s3cret"),))
