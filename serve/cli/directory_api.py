@@ -16,12 +16,12 @@ Shown = dict[str, Any]
 
 
 class DirectoryApi:
-    """What `turnout keys`, `teams` and `users` ask of Control; raises Refusal as AdminApi does."""
+    """What `turnout keys`, `orgs`, `teams` and `users` ask of Control; raises Refusal as AdminApi does."""
 
     def __init__(self, admin: AdminApi, word: str) -> None:
         """
         Args:
-            word: `key`, `team` or `user`: the routes' first part.
+            word: `key`, `organization`, `team` or `user`: the routes' first part.
         """
         self._admin = admin
         self._word = word

@@ -21,6 +21,7 @@ COMMANDS = MappingProxyType(
         "status": "Show routers, pools, targets and the config they run.",
         "targets": "Take targets out of rotation and back, and change their weights.",
         "keys": "Make, show, change and block the keys that clients send.",
+        "orgs": "Make, show and change organisations, which pay for what their teams, users and keys use.",
         "teams": "Make, show and change teams, which bound what their users and keys may.",
         "users": "Make, show and change users, whose role says what they may do here.",
         "budget": "See what budgets have left, and begin their windows anew.",

@@ -18,7 +18,7 @@ NEW_EPILOG = f"""\b
 Example:
   turnout teams new team_id=search organization_id=acme models=small,big max_budget=500 budget_duration=1mo
 {FIELDS_HELP}
-And team_id, team_alias, organization_id (organisations are made by the admin API)."""
+And team_id, team_alias, organization_id."""
 LIST_EPILOG = """\b
 Example:
   turnout teams list"""
@@ -33,6 +33,12 @@ DELETE_EPILOG = """\b
 Example:
   turnout teams delete search
 It is refused while users belong to it."""
+BLOCK_EPILOG = """\b
+Example:
+  turnout teams block search"""
+UNBLOCK_EPILOG = """\b
+Example:
+  turnout teams unblock search"""
 
 
 @app.callback()
@@ -88,3 +94,17 @@ def delete(
     """Delete teams with their keys, for good."""
     with open_directory(file, "team") as api:
         say(f"deleted: {', '.join(api.delete(team_ids))}")
+
+
+@app.command(epilog=BLOCK_EPILOG)
+def block(team_id: TeamId, file: File = None) -> None:
+    """Refuse all keys of a team until it's unblocked."""
+    with open_directory(file, "team") as api:
+        tell(api.make("block", {"team_id": team_id}), "team_id", "is blocked")
+
+
+@app.command(epilog=UNBLOCK_EPILOG)
+def unblock(team_id: TeamId, file: File = None) -> None:
+    """Let a team in again."""
+    with open_directory(file, "team") as api:
+        tell(api.make("unblock", {"team_id": team_id}), "team_id", "is unblocked")

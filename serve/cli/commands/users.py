@@ -33,6 +33,12 @@ DELETE_EPILOG = """\b
 Example:
   turnout users delete ann
 The ledger keeps the rows of its keys."""
+BLOCK_EPILOG = """\b
+Example:
+  turnout users block ann"""
+UNBLOCK_EPILOG = """\b
+Example:
+  turnout users unblock ann"""
 
 
 @app.callback()
@@ -90,3 +96,17 @@ def delete(
     """Delete users with their keys, for good."""
     with open_directory(file, "user") as api:
         say(f"deleted: {', '.join(api.delete(user_ids))}")
+
+
+@app.command(epilog=BLOCK_EPILOG)
+def block(user_id: UserId, file: File = None) -> None:
+    """Refuse all keys of a user until it's unblocked."""
+    with open_directory(file, "user") as api:
+        tell(api.make("block", {"user_id": user_id}), "user_id", "is blocked")
+
+
+@app.command(epilog=UNBLOCK_EPILOG)
+def unblock(user_id: UserId, file: File = None) -> None:
+    """Let a user in again."""
+    with open_directory(file, "user") as api:
+        tell(api.make("unblock", {"user_id": user_id}), "user_id", "is unblocked")

@@ -110,6 +110,12 @@ class TeamUpdate(LevelBody):
     team_alias: Alias | None = None
 
 
+class TeamRef(Body):
+    """Which team."""
+
+    team_id: Id
+
+
 class TeamDelete(Body):
     """Teams to delete, with their keys."""
 
@@ -135,6 +141,12 @@ class UserUpdate(RoleBody):
     team_id: Id | None = None
 
 
+class UserRef(Body):
+    """Which user."""
+
+    user_id: Id
+
+
 class UserDelete(Body):
     """Users to delete, with their keys."""
 
@@ -153,6 +165,12 @@ class OrganizationUpdate(LevelBody):
 
     organization_id: Id
     organization_alias: Alias | None = None
+
+
+class OrganizationRef(Body):
+    """Which organisation."""
+
+    organization_id: Id
 
 
 class OrganizationDelete(Body):

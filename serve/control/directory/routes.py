@@ -21,13 +21,16 @@ from turnout.serve.control.directory.bodies import (
     LevelBody,
     OrganizationDelete,
     OrganizationNew,
+    OrganizationRef,
     OrganizationUpdate,
     Secret,
     TeamDelete,
     TeamNew,
+    TeamRef,
     TeamUpdate,
     UserDelete,
     UserNew,
+    UserRef,
     UserUpdate,
     read_names,
 )
@@ -43,10 +46,10 @@ Size = Annotated[int, Query(ge=1, le=1000)]
 OptionalKey = Annotated[Secret | None, Query()]
 OptionalId = Annotated[Id | None, Query()]
 
-_LEVELS: tuple[tuple[Kind, type[LevelBody], type[LevelBody], type[Any]], ...] = (
-    (Kind.TEAM, TeamNew, TeamUpdate, TeamDelete),
-    (Kind.USER, UserNew, UserUpdate, UserDelete),
-    (Kind.ORGANIZATION, OrganizationNew, OrganizationUpdate, OrganizationDelete),
+_LEVELS: tuple[tuple[Kind, type[LevelBody], type[LevelBody], type[Any], type[Any]], ...] = (
+    (Kind.TEAM, TeamNew, TeamUpdate, TeamRef, TeamDelete),
+    (Kind.USER, UserNew, UserUpdate, UserRef, UserDelete),
+    (Kind.ORGANIZATION, OrganizationNew, OrganizationUpdate, OrganizationRef, OrganizationDelete),
 )
 
 
@@ -71,8 +74,9 @@ class DirectoryRoutes:
         self._add_key_changes(app, acts)
         self._add_key_states(app, acts)
         self._add_key_views(app, acts)
-        for kind, new, update, delete in _LEVELS:
+        for kind, new, update, ref, delete in _LEVELS:
             self._add_level_changes(app, acts, kind, new, update, delete)
+            self._add_level_states(app, acts, kind, update, ref)
             self._add_level_views(app, acts, kind)
         self._add_others(app, acts)
 
@@ -158,6 +162,23 @@ class DirectoryRoutes:
         async def delete(body: delete_body, actor: acts) -> dict[str, Any]:
             """With their keys; refused while users or teams belong to one."""
             return await self._answer_deleted(await self.desk.delete(actor, kind, read_names(body, own_id)), "deleted")
+
+    def _add_level_states(self, app: FastAPI, acts: Any, kind: Kind, update_body: Any, ref_body: Any) -> None:
+        word, own_id = word_of(kind), OWN_IDS[kind]
+
+        async def set_blocked(actor: Actor, wanted: str, action: str) -> dict[str, Any]:
+            revise = self._revise(update_body(**{own_id: wanted}, blocked=action == "block"))
+            return await self._answer(*await self.desk.update(actor, kind, wanted, revise, action))
+
+        @app.post(f"/{word}/block", tags=[f"{word}s"], summary=f"Block a {word}")
+        async def block(body: ref_body, actor: acts) -> dict[str, Any]:
+            """Refuse all keys below with 403 until it's unblocked."""
+            return await set_blocked(actor, getattr(body, own_id), "block")
+
+        @app.post(f"/{word}/unblock", tags=[f"{word}s"], summary=f"Unblock a {word}")
+        async def unblock(body: ref_body, actor: acts) -> dict[str, Any]:
+            """Let those in again that aren't blocked otherwise."""
+            return await set_blocked(actor, getattr(body, own_id), "unblock")
 
     def _add_level_views(self, app: FastAPI, acts: Any, kind: Kind) -> None:
         word, own_id = word_of(kind), OWN_IDS[kind]

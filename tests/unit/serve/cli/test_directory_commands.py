@@ -1,4 +1,4 @@
-"""`turnout keys`, `teams` and `users` against a stand-in for Control."""
+"""`turnout keys`, `orgs`, `teams` and `users` against a stand-in for Control."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -91,13 +91,27 @@ def test_info_shows_what_routers_obey(run: Run, control: FakeHttp) -> None:
         (("keys", "unblock", "k-1"), "/key/unblock", {"key_id": "k-1"}),
         (("teams", "new", "team_id=k-1", "blocked=true"), "/team/new", {"team_id": "k-1", "blocked": True}),
         (("teams", "update", "k-1", "team_alias=5"), "/team/update", {"team_id": "k-1", "team_alias": "5"}),
+        (("teams", "block", "k-1"), "/team/block", {"team_id": "k-1"}),
+        (("users", "unblock", "k-1"), "/user/unblock", {"user_id": "k-1"}),
+        (
+            ("orgs", "new", "organization_id=k-1", "organization_alias=7"),
+            "/organization/new",
+            {"organization_id": "k-1", "organization_alias": "7"},
+        ),
+        (
+            ("orgs", "update", "k-1", "max_budget=5"),
+            "/organization/update",
+            {"organization_id": "k-1", "max_budget": "5"},
+        ),
+        (("orgs", "block", "k-1"), "/organization/block", {"organization_id": "k-1"}),
+        (("orgs", "unblock", "k-1"), "/organization/unblock", {"organization_id": "k-1"}),
         (("users", "update", "k-1", "user_role=viewer"), "/user/update", {"user_id": "k-1", "user_role": "viewer"}),
     ],
 )
 def test_changes_are_sent_and_told(
     run: Run, control: FakeHttp, words: tuple[str, ...], path: str, body: object
 ) -> None:
-    shown = {"key_id": "k-1", "team_id": "k-1", "user_id": "k-1", "reach": REACH}
+    shown = dict.fromkeys(("key_id", "team_id", "user_id", "organization_id"), "k-1") | {"reach": REACH}
     control.answers[f"POST {path}"] = json_answer(shown)
     told = run(*words)
     assert (told.exit_code, told.stdout.split()[0], told.stdout.endswith("at 2 routers\n")) == (0, "k-1", True)
@@ -108,6 +122,20 @@ def test_deleting_says_all_that_went(run: Run, control: FakeHttp) -> None:
     control.answers["POST /user/delete"] = json_answer({"deleted": ["ann", "k-1"], "reach": REACH})
     assert run("users", "delete", "ann").stdout == "deleted: ann, k-1\n"
     assert control.asked[-1].json() == {"user_ids": ["ann"]}
+
+
+def test_organisations_are_listed_shown_and_deleted(run: Run, control: FakeHttp) -> None:
+    acme = {"organization_id": "acme", "organization_alias": "Acme", "models": [], "max_budget": "10", "blocked": True}
+    control.answers["GET /organization/list"] = json_answer({"organizations": [acme]})
+    control.answers["GET /organization/info?organization_id=acme"] = json_answer(
+        {"info": {**acme, "effective": EFFECTIVE}}
+    )
+    control.answers["POST /organization/delete"] = json_answer({"deleted": ["acme"], "reach": REACH})
+    rows = [line.split() for line in run("orgs", "list").stdout.splitlines()]
+    assert rows == [["organization", "alias", "models", "budget", "blocked"], ["acme", "Acme", "-", "10", "yes"]]
+    assert "effective limits" in run("orgs", "info", "acme").stdout
+    assert run("orgs", "delete", "acme").stdout == "deleted: acme\n"
+    assert control.asked[-1].json() == {"organization_ids": ["acme"]}
 
 
 def test_a_new_secret_is_printed(run: Run, control: FakeHttp) -> None:

@@ -107,6 +107,22 @@ async def test_blocking_reaches_routers_and_can_be_taken_back(site: Site) -> Non
         assert found.is_blocked is is_blocked
 
 
+@pytest.mark.parametrize(("word", "name"), [("organization", "acme"), ("team", "search"), ("user", "ann")])
+async def test_blocking_a_level_refuses_the_keys_below_it_until_it_is_unblocked(
+    site: Site, word: str, name: str
+) -> None:
+    await site.post("/organization/new", organization_id="acme")
+    await site.post("/team/new", team_id="search", organization_id="acme")
+    await site.post("/user/new", user_id="ann", team_id="search")
+    made = await site.post("/key/generate", user_id="ann")
+    for act, is_blocked in (("block", True), ("unblock", False)):
+        assert (await site.post(f"/{word}/{act}", **{f"{word}_id": name}))["blocked"] is is_blocked
+        found = site.rig.principal(made["key"])
+        assert found is not None
+        assert found.is_blocked is is_blocked
+        assert (await site.rig.events())[-1].action == f"{word}.{act}"
+
+
 async def test_a_regenerated_key_comes_with_a_new_secret(site: Site) -> None:
     made = await site.post("/key/generate")
     again = await site.post("/key/regenerate", key=made["key"], grace_s=60)
@@ -162,8 +178,9 @@ async def test_unknown_fields_and_absent_things_are_told_with_a_hint(site: Site)
 
 async def test_the_routes_describe_themselves(site: Site) -> None:
     paths = (await site.get("/admin/openapi.json"))["paths"]
-    for kind, acts in (("key", ("generate", "regenerate", "block", "unblock")), ("team", ("new",)), ("user", ("new",))):
-        assert {f"/{kind}/{act}" for act in (*acts, "info", "list", "update", "delete")} <= set(paths)
+    common = ("info", "list", "update", "delete", "block", "unblock")
+    assert {f"/{kind}/{act}" for kind in ("key", "team", "user", "organization") for act in common} <= set(paths)
+    assert {"/key/generate", "/key/regenerate", "/team/new", "/user/new", "/organization/new"} <= set(paths)
 
 
 OWNER = Actor("admin", Role.ADMIN)
