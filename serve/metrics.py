@@ -39,6 +39,15 @@ class _Merged(Collector):
         return families.values()
 
 
+class _Given(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """The families."""
+        return self._families
+
+
 def render(collector: Collector, replica: str) -> bytes:
     """Prometheus text of one replica."""
     return _text(_Labelled(collector, replica))
@@ -47,6 +56,11 @@ def render(collector: Collector, replica: str) -> bytes:
 def merge(texts: Iterable[bytes]) -> bytes:
     """One text of several replicas' texts; a scraper refuses a family that stands twice."""
     return _text(_Merged(texts))
+
+
+def write(families: Iterable[Metric]) -> bytes:
+    """Prometheus text of what was counted otherwise."""
+    return _text(_Given(families))
 
 
 def _text(collector: Collector) -> bytes:

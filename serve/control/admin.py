@@ -14,6 +14,7 @@ from turnout.models.errors import BadRequest, MethodNotAllowed, NotFound, Turnou
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.control.directory.routes import DirectoryRoutes
+from turnout.serve.control.money.metrics import MetricsRoute
 from turnout.serve.control.money.routes import BudgetRoutes
 from turnout.serve.control.records import Records
 from turnout.serve.control.roster import REACH_S, Member, Reach, Roster
@@ -47,6 +48,7 @@ class Desk:
     directory: DirectoryRoutes | None = None
     budgets: BudgetRoutes | None = None
     records: Records | None = None
+    metrics: MetricsRoute | None = None
 
 
 def make_admin_app(desk: Desk) -> FastAPI:
@@ -66,6 +68,8 @@ def make_admin_app(desk: Desk) -> FastAPI:
         desk.budgets.add_to(app)
     if desk.records is not None:
         desk.records.add_to(app)
+    if desk.metrics is not None:
+        desk.metrics.add_to(app)
     return app
 
 

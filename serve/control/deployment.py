@@ -20,6 +20,8 @@ from turnout.serve.control.directory.desk import DirectoryDesk
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.directory.rows import DirectoryRows
 from turnout.serve.control.internal import InternalRoutes
+from turnout.serve.control.measured import MeasuredLedger
+from turnout.serve.control.money.metrics import MetricsRoute
 from turnout.serve.control.money.office import MoneyOffice
 from turnout.serve.control.money.routes import BudgetRoutes
 from turnout.serve.control.records import Records
@@ -67,15 +69,17 @@ class Control:
         routes = DirectoryRoutes(desk, actors, roster, book, time.time_ns)
         self._money = MoneyOffice.open(self._store, directory, roster, args.alerts, secrets)
         shares = Shares(time.monotonic, bell)
+        ledger = MeasuredLedger(self._store, time.monotonic)
         self._internal = PrivateListener(
-            InternalRoutes(self._store, book, roster, bell, sources=[directory, shares], treasury=self._money.treasury),
+            InternalRoutes(ledger, book, roster, bell, sources=[directory, shares], treasury=self._money.treasury),
             args.host,
         )
         budgets = BudgetRoutes(self._money.treasury, actors)
+        metrics = MetricsRoute(self._money.treasury, self._money.alerts_told, ledger)
         self._version = version("turnout")
         self._records = await Records.open(self._store, self._state.path, roster, actors, time.time_ns)
         app = make_admin_app(
-            Desk(self._store, book, roster, time.monotonic, self._version, routes, budgets, self._records)
+            Desk(self._store, book, roster, time.monotonic, self._version, routes, budgets, self._records, metrics)
         )
         self._admin = Edge(require_actor(AsgiBridge(app), actors), EdgeConfig(ADMIN_HOST, args.admin_port))
         await self._internal.open()

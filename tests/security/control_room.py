@@ -16,6 +16,8 @@ from turnout.serve.control.actor import require_actor
 from turnout.serve.control.admin import Desk, make_admin_app
 from turnout.serve.control.directory.grantee import Kind
 from turnout.serve.control.directory.routes import DirectoryRoutes
+from turnout.serve.control.measured import MeasuredLedger
+from turnout.serve.control.money.metrics import MetricsRoute
 from turnout.serve.control.money.office import MoneyOffice
 from turnout.serve.control.money.routes import BudgetRoutes
 from turnout.serve.control.records import Records
@@ -75,6 +77,7 @@ async def open_room(folder: Path) -> AsyncIterator[Room]:
         DirectoryRoutes(rig.desk, rig.actors, roster, book, rig.clock.wall_ns),
         BudgetRoutes(money.treasury, rig.actors),
         records,
+        MetricsRoute(money.treasury, money.alerts_told, MeasuredLedger(rig.store, rig.clock.now)),
     )
     assert None not in [getattr(desk, field.name) for field in fields(desk)], "give the new routes to this room too"
     app = make_admin_app(desk)

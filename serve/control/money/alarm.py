@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from turnout.serve.config.money import AlertSettings
 from turnout.serve.config.secret import Secrets
-from turnout.serve.control.money.alerts import Passed
+from turnout.serve.control.money.alerts import Passed, find_level
 
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 PAUSES_S = (1.0, 5.0, 30.0)
@@ -76,17 +77,21 @@ def write_body(recipient: Recipient, passed: Passed) -> dict[str, Any]:
     }
     if recipient.kind == "json":
         return {"event": "budget.alert", "text": text, **facts}
-    severity = "critical" if passed.is_hard and passed.share >= 1 else "warning"
     return {
         "routing_key": recipient.routing_key,
         "event_action": "trigger",
         "dedup_key": f"turnout/{passed.budget}/{passed.share}/{passed.began_at_s}",
-        "payload": {"summary": text, "source": "turnout", "severity": severity, "custom_details": facts},
+        "payload": {"summary": text, "source": "turnout", "severity": passed.severity, "custom_details": facts},
     }
 
 
 class Alarm:
-    """Owner of the alerts that are still to be sent; when more than `CAPACITY` wait, further ones are in log and audit only."""
+    """
+    Owner of the alerts that are still to be sent; when more than `CAPACITY` wait, further ones are in log and audit only.
+
+    Attributes:
+        told: how many there were, by level and severity.
+    """
 
     def __init__(
         self, recipients: Sequence[Recipient], poster: Poster, sleep: Callable[[float], Awaitable[None]]
@@ -94,6 +99,7 @@ class Alarm:
         self._recipients = recipients
         self._poster = poster
         self._sleep = sleep
+        self.told: Counter[tuple[str, str]] = Counter()
         self._line: asyncio.Queue[Passed] = asyncio.Queue(CAPACITY)
 
     def __repr__(self) -> str:
@@ -104,6 +110,7 @@ class Alarm:
         for each in passed:
             facts = {"budget": each.budget, "share": each.share, "spent_nusd": each.spent_nusd}
             _log.warning("a budget has passed a share", extra=facts)
+            self.told[find_level(each.budget), each.severity] += 1
             if self._recipients and not self._line.full():
                 self._line.put_nowait(each)
 

@@ -39,6 +39,16 @@ class Passed(msgspec.Struct, frozen=True):
     is_hard: bool
     at_ns: int
 
+    @property
+    def severity(self) -> str:
+        """`critical` where nothing more can be spent, otherwise `warning`."""
+        return "critical" if self.is_hard and self.share >= 1 else "warning"
+
+
+def find_level(budget_id: str) -> str:
+    """Whose budget it is: `org`, `team`, `user` or `key`, with which its id begins."""
+    return budget_id.partition(":")[0]
+
 
 def note_passed(connection: sqlite3.Connection, terms: Budget, now_ns: int) -> list[Passed]:
     """Note shares that are passed for the first time in this window, with an audit event each."""

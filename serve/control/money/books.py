@@ -7,6 +7,7 @@ granted − returned − settled, never counted below 0: an attempt that cost mo
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from turnout.models.access import Budget
 from turnout.models.ledger import LedgerEntry
@@ -23,7 +24,15 @@ _SPEND = (
 _SETTLE = "UPDATE lease SET settled_nusd = settled_nusd + ? WHERE router = ? AND budget = ?"
 _SPENT = "SELECT coalesce(sum(spent_nusd), 0) FROM budget_state WHERE budget = ? AND start_s >= ?"
 _HELD = "SELECT coalesce(sum(max(0, granted_nusd - returned_nusd - settled_nusd)), 0) FROM lease WHERE budget = ?"
+_LEASES = "SELECT count(*), coalesce(sum(max(0, granted_nusd - returned_nusd - settled_nusd)), 0) FROM lease"
 _LEASE = "SELECT id, granted_nusd, returned_nusd, settled_nusd FROM lease WHERE router = ? AND budget = ?"
+
+
+class Leases(NamedTuple):
+    """How many parts of budgets routers have, and how much is held in them."""
+
+    count: int
+    held_nusd: int
 
 
 def book(
@@ -99,6 +108,11 @@ def read_spent(connection: sqlite3.Connection, budget: str, span: Span) -> int:
 def read_held(connection: sqlite3.Connection, budget: str) -> int:
     """Nano-USD that routers hold of it."""
     return int(connection.execute(_HELD, (budget,)).fetchone()[0])
+
+
+def count_leases(connection: sqlite3.Connection) -> Leases:
+    """All that routers have."""
+    return Leases(*map(int, connection.execute(_LEASES).fetchone()))
 
 
 def read_holders(connection: sqlite3.Connection) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from turnout.serve.config.money import AlertSettings
@@ -15,10 +15,16 @@ from turnout.serve.control.sqlite import SqliteStore
 
 
 class MoneyOffice:
-    """Owner of the treasury and of the tasks beside it: one looks after leases of routers that are gone, one sends alerts."""
+    """
+    Owner of the treasury and of the tasks beside it: one looks after leases of routers that are gone, one sends alerts.
+
+    Attributes:
+        alerts_told: how many there were, by level and severity.
+    """
 
     def __init__(self, treasury: Treasury, alarm: Alarm) -> None:
         self.treasury = treasury
+        self.alerts_told: Mapping[tuple[str, str], int] = alarm.told
         loop = asyncio.get_running_loop()
         self._tasks = (
             loop.create_task(treasury.reap_for_ever(), name="reap leases"),

@@ -34,7 +34,7 @@ class BudgetRoutes:
         @app.get("/budget/list", tags=["budgets"])
         async def list_budgets() -> list[dict[str, Any]]:
             """Every budget: what it is, what is spent and held of it, and what will have been spent at the window's end if it goes on like this."""
-            return [show_budget(state) for state in await self.treasury.list_states()]
+            return [show_budget(state) for state in await self.treasury.list_states(self.treasury.list_budgets())]
 
         @app.get("/budget/info", tags=["budgets"])
         async def show_one(budget_id: Annotated[str, Query(max_length=256)]) -> dict[str, Any]:

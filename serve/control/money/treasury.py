@@ -161,9 +161,18 @@ class Treasury:
         await self._committer.write(work)
         return gone
 
-    async def list_states(self) -> list[BudgetState]:
-        """Every budget, by id."""
-        budgets, now_s = sorted(self._definitions.list_budgets(), key=lambda each: each.id), self._wall_ns() / 1e9
+    def list_budgets(self) -> list[Budget]:
+        """The definitions of all budgets."""
+        return self._definitions.list_budgets()
+
+    async def count_leases(self) -> books.Leases:
+        """What routers have of all budgets."""
+        found: books.Leases = await self._committer.read(books.count_leases)
+        return found
+
+    async def list_states(self, wanted: Iterable[Budget]) -> list[BudgetState]:
+        """These budgets, by id."""
+        budgets, now_s = sorted(wanted, key=lambda each: each.id), self._wall_ns() / 1e9
         found: list[BudgetState] = await self._committer.read(
             lambda connection: [_read_state(connection, terms, now_s) for terms in budgets]
         )

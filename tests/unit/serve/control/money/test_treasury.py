@@ -130,7 +130,7 @@ async def test_a_passed_share_is_told_once_a_window_and_kept_in_the_audit_log(ri
     await rig.book("a", row(4, 300, "b"))
     rig.clock.advance(86_400.0)
     await rig.book("a", row(5, 900, "b"))
-    await rig.treasury.list_states()
+    await rig.treasury.list_states(rig.treasury.list_budgets())
     assert [(each.share, each.spent_nusd) for each in rig.passed] == [(0.8, 800), (1.0, 1_200), (0.8, 900)]
     events = await rig.store.list_events(0, 10)
     assert [(each.event.action, each.event.subject) for each in events] == [("budget.alert", "b")] * 3
