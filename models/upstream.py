@@ -47,6 +47,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
         is_stream: whether a 2xx answer is pushed into the Out piece by piece, or whole.
         headers: extra lines, such as the request id.
         method: `POST` unless said.
+        passes: whether a line of the answer's header, by its name in lower case, goes into the Out beside content-type; None for no other.
     """
 
     path: str
@@ -54,6 +55,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     is_stream: bool
     headers: Headers = ()
     method: str = "POST"
+    passes: Callable[[bytes], bool] | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -120,8 +122,8 @@ class Upstream(Protocol):
         Send `request` to `endpoint` and push a 2xx answer into `out` as it comes.
 
         A unary answer ends in one `out.full`; a streamed one in `start`, `write`…, `end`. `end` isn't called when the stream broke. Content-type is
-        the only header passed to the Out. Failures of the wire are told in the Outcome, not raised. Cancelling the call closes the upstream
-        connection at once.
+        the only header passed to the Out, unless the request `passes` others. Failures of the wire are told in the Outcome, not raised.
+        Cancelling the call closes the upstream connection at once.
         """
         ...
 

@@ -11,6 +11,7 @@ from ray import serve
 from turnout.models.errors import MethodNotAllowed, NotFound, TurnoutError, UpstreamFailed, UpstreamTimeout
 from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.http.upstream import HttpUpstream
+from turnout.models.openai.rate_limits import MARK
 from turnout.models.openai.request import Operation
 from turnout.models.target import Endpoint
 from turnout.models.upstream import Limits, Outcome, Upstream, UpstreamRequest
@@ -26,6 +27,7 @@ LONGEST_S = 3600.0
 
 PASSED_DOWN = (b"x-request-id", b"traceparent", b"tracestate")
 PASSED_UP = (b"content-type", b"retry-after", b"retry-after-ms", b"x-should-retry", b"x-request-id")
+"""And what tells how much is left of the provider's limits: routers heed it as if they had asked themselves."""
 
 _ROUTES = {b"/v1" + operation.path.encode(): operation.path for operation in Operation}
 
@@ -58,7 +60,7 @@ class Relay:
         total_at = asyncio.get_running_loop().time() + LONGEST_S
         limits = Limits(CONNECT_S, LONGEST_S, LONGEST_S, total_at)
         outcome = await self._upstream.relay(
-            self._endpoint, UpstreamRequest(path, body, is_stream=True, headers=extra), out, limits
+            self._endpoint, UpstreamRequest(path, body, is_stream=True, headers=extra, passes=_goes_up), out, limits
         )
         if not outcome.is_committed:
             _finish(outcome, out)
@@ -75,7 +77,11 @@ def _finish(outcome: Outcome, out: Out) -> None:
 
 
 def _passed_up(headers: Headers) -> Headers:
-    return tuple((name, value) for name, value in headers if name in PASSED_UP)
+    return tuple((name, value) for name, value in headers if _goes_up(name))
+
+
+def _goes_up(name: bytes) -> bool:
+    return name in PASSED_UP or MARK in name
 
 
 class Provider:

@@ -10,7 +10,7 @@ from yarl import URL
 from turnout.models.exchange import Headers, Out
 from turnout.models.http.head import authority, sendable
 from turnout.models.http.pool import PoolLimits
-from turnout.models.http.relay import ERROR_BYTES, content_type_of
+from turnout.models.http.relay import ERROR_BYTES, passed_on
 from turnout.models.target import Endpoint
 from turnout.models.upstream import Failure, Limits, Outcome, UpstreamRequest
 
@@ -102,7 +102,7 @@ class ForwardProxy:
             progress.headers = tuple((name.lower(), value.strip()) for name, value in response.raw_headers)
             progress.status = response.status
             if request.is_stream and response.ok and response.status < 300:
-                await _stream(response, out, progress)
+                await _stream(response, out, passed_on(progress.headers, request), progress)
                 return progress.outcome(None, "")
             if not request.is_stream:
                 progress.allow_the_rest()
@@ -110,7 +110,7 @@ class ForwardProxy:
             if not 200 <= response.status < 300:
                 return progress.outcome(None, "", body)
             progress.is_committed = True
-            out.full(response.status, content_type_of(progress.headers), body)
+            out.full(response.status, passed_on(progress.headers, request), body)
             return progress.outcome(None, "")
         finally:
             response.close()  # keeps the connection if the answer was read to its end, else drops it at once
@@ -159,14 +159,13 @@ async def _note_sent(
         progress.allow(Failure.FIRST_BYTE_TIMEOUT, progress.limits.first_byte_s)
 
 
-async def _stream(response: aiohttp.ClientResponse, out: Out, progress: _Progress) -> None:
+async def _stream(response: aiohttp.ClientResponse, out: Out, headers: Headers, progress: _Progress) -> None:
     _refuse_encoded(response)
-    content_type = content_type_of(progress.headers)
     async for piece in response.content.iter_any():
         if not progress.is_committed:
             progress.first_byte_at = asyncio.get_running_loop().time()
             progress.is_committed = True
-            out.start(response.status, content_type)
+            out.start(response.status, headers)
         drained = out.write(piece)
         if drained is not None:
             progress.allow_the_rest()
@@ -174,7 +173,7 @@ async def _stream(response: aiohttp.ClientResponse, out: Out, progress: _Progres
         progress.allow(Failure.GAP_TIMEOUT, progress.limits.gap_s)
     if not progress.is_committed:
         progress.is_committed = True
-        out.start(response.status, content_type)
+        out.start(response.status, headers)
     out.end()
 
 

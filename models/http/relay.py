@@ -6,7 +6,7 @@ from collections.abc import Callable
 from httptools import HttpResponseParser
 
 from turnout.models.exchange import JSON_HEADERS, Headers, Out
-from turnout.models.upstream import Failure, Limits, Outcome
+from turnout.models.upstream import Failure, Limits, Outcome, UpstreamRequest
 
 HEAD_BYTES = 128 * 1024
 """Most bytes without a byte of body: the head, trailers, chunk extensions, interim answers."""
@@ -15,8 +15,11 @@ ERROR_BYTES = 256 * 1024
 """Most bytes kept of the body of an answer that isn't 2xx."""
 
 
-def content_type_of(headers: Headers) -> Headers:
-    """The one header line that is passed on to the client, or nothing."""
+def passed_on(headers: Headers, request: UpstreamRequest) -> Headers:
+    """The lines that go into the Out: content-type if there's one, and what the request passes."""
+    passes = request.passes
+    if passes is not None:
+        return tuple((name, value) for name, value in headers if name == b"content-type" or passes(name))
     for name, value in headers:
         if name == b"content-type":
             return JSON_HEADERS if value == b"application/json" else ((name, value),)
@@ -43,6 +46,7 @@ class Relay:
         "_out",
         "_parser",
         "_pieces",
+        "_request",
         "_sent_at",
         "_wants_stream",
         "can_reuse",
@@ -59,10 +63,11 @@ class Relay:
     )
 
     def __init__(
-        self, out: Out, wants_stream: bool, limits: Limits, clock: Callable[[], float], done: "Future[Outcome]"
+        self, out: Out, request: UpstreamRequest, limits: Limits, clock: Callable[[], float], done: "Future[Outcome]"
     ) -> None:
         self._out = out
-        self._wants_stream = wants_stream
+        self._request = request
+        self._wants_stream = request.is_stream
         self._limits = limits
         self._clock = clock
         self._sent_at = self._moved_at = clock()
@@ -155,7 +160,7 @@ class Relay:
         piece = self._take_pieces()
         if not self.is_committed:
             self.is_committed = True
-            self._out.start(self.status, content_type_of(self.headers))
+            self._out.start(self.status, passed_on(self.headers, self._request))
         return self._out.write(piece)
 
     def finish(self) -> None:
@@ -166,11 +171,11 @@ class Relay:
             self.push()
             if not self.is_committed:
                 self.is_committed = True
-                self._out.start(self.status, content_type_of(self.headers))
+                self._out.start(self.status, passed_on(self.headers, self._request))
             self._out.end()
         elif 200 <= self.status < 300:
             self.is_committed = True
-            self._out.full(self.status, content_type_of(self.headers), self._take_pieces())
+            self._out.full(self.status, passed_on(self.headers, self._request), self._take_pieces())
         else:
             body = self._take_pieces()
         self._resolve(body, None, "", True)

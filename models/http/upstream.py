@@ -55,7 +55,7 @@ class HttpUpstream:
         except NotConnectedError as error:
             return Outcome(0, (), b"", error.failure, error.detail, False, False, None, self._loop.time())
         done: asyncio.Future[Outcome] = self._loop.create_future()
-        relay = Relay(out, request.is_stream, limits, self._loop.time, done)
+        relay = Relay(out, request, limits, self._loop.time, done)
         connection.send(head, request.body, relay)
         self._deadlines.watch(relay, connection)
         if len(self._deadlines) == 1:

@@ -29,6 +29,19 @@ async def test_a_unary_answer_ends_in_one_full_with_only_its_content_type(way: W
     assert outcome.first_byte_at <= outcome.ended_at
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_an_answers_header_goes_into_the_out_where_the_request_passes_it(way: Way, is_stream: bool) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send(answer(b"{}", b"200 OK", b"X-RateLimit-Remaining-Requests: 7", b"Set-Cookie: a=b"))
+        await peer.gone()
+
+    server, out = await way.serve(script), FakeOut()
+    request = UpstreamRequest("/chat/completions", BODY, is_stream, passes=lambda name: b"ratelimit" in name)
+    assert (await way.send(way.endpoint(server), request, out)).is_ok
+    assert out.headers == {b"content-type": b"application/json", b"x-ratelimit-remaining-requests": b"7"}
+
+
 async def test_a_stream_is_started_written_and_ended(way: Way) -> None:
     async def script(peer: Peer) -> None:
         await peer.read_request()

@@ -2,8 +2,11 @@
 
 import pytest
 
+from tests.contracts.upstream.scripted import Peer, ScriptedServer, answer
 from tests.fakes import FakeOut, FakeUpstream, answers, fails, refuses, streams
 from turnout.models.exchange import RequestHead
+from turnout.models.http.upstream import HttpUpstream
+from turnout.models.openai.rate_limits import Allowance, read_allowances
 from turnout.models.target import Endpoint
 from turnout.models.upstream import Failure
 from turnout.serve.provider import Relay
@@ -34,6 +37,38 @@ async def test_a_refusal_comes_back_as_the_provider_said_it() -> None:
     out = await relay(FakeUpstream(refuses(429, b'{"error":{}}', headers)))
     assert (out.status, out.body) == (429, b'{"error":{}}')
     assert out.headers == {b"content-type": b"application/json", b"retry-after": b"7"}
+
+
+TOLD = {
+    b"x-ratelimit-limit-requests": b"60",
+    b"x-ratelimit-remaining-requests": b"0",
+    b"x-ratelimit-reset-requests": b"60s",
+}
+"""By which a provider says what is left of its limits."""
+
+
+async def test_what_a_provider_says_of_its_limits_comes_back_with_its_answers() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        lines = [name + b": " + value for name, value in TOLD.items()]
+        await peer.send(answer(b"{}", b"200 OK", *lines, b"Set-Cookie: a=b"))
+        await peer.gone()
+
+    upstream = HttpUpstream()
+    async with ScriptedServer(script) as server:
+        head = RequestHead(b"POST", b"/v1/chat/completions", b"", {}, "peer")
+        out = FakeOut()
+        await Relay(Endpoint("far", "127.0.0.1", server.port), upstream)(head, BODY, out)
+    await upstream.close()
+    assert out.headers == {b"content-type": b"application/json", **TOLD}
+    told = read_allowances(tuple(out.headers.items()))
+    assert told is not None
+    assert told.requests == Allowance(0, 60, 60)
+
+
+async def test_what_a_provider_says_of_its_limits_comes_back_with_its_refusals() -> None:
+    out = await relay(FakeUpstream(refuses(429, b"{}", tuple(TOLD.items()))))
+    assert out.headers == TOLD
 
 
 @pytest.mark.parametrize(
