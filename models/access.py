@@ -57,6 +57,7 @@ class Principal(msgspec.Struct, frozen=True, array_like=True):
         limits: all that apply; every one must be kept.
         budgets: ids of the budgets that its spending counts against; every one must have something left.
         tags: for reports.
+        allowed_regions: where its prompts may be processed, or None for anywhere.
     """
 
     tenant: str
@@ -74,6 +75,7 @@ class Principal(msgspec.Struct, frozen=True, array_like=True):
     limits: tuple[Limit, ...] = ()
     budgets: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    allowed_regions: frozenset[str] | None = None
 
     def may_use(self, model: str) -> bool:
         """Whether this principal may name `model`."""

@@ -24,6 +24,7 @@ class Tier:
         models: public names, or None for all.
         is_local_only: prompts never leave the cluster.
         limits: for each key by itself; their buckets are completed with the key's id.
+        regions: where prompts may be processed, or None for anywhere.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Tier:
     models: frozenset[str] | None = None
     is_local_only: bool = False
     limits: tuple[Limit, ...] = ()
+    regions: frozenset[str] | None = None
 
 
 def apply_tier(principal: Principal, tier: Tier) -> Principal:
@@ -40,18 +42,16 @@ def apply_tier(principal: Principal, tier: Tier) -> Principal:
 
     A priority of 0 and a share of 1 are what keys have that say nothing, so these are the tier's, better or worse.
     """
-    models = principal.allowed_models
-    if tier.models is not None:
-        models = tier.models if models is None else models & tier.models
     own = (structs.replace(limit, bucket=f"{limit.bucket}:{principal.key_id}") for limit in tier.limits)
     return structs.replace(
         principal,
         tier=tier.name,
-        allowed_models=models,
+        allowed_models=_common(principal.allowed_models, tier.models),
         priority=max(principal.priority, tier.priority) if principal.priority else tier.priority,
         share=min(principal.share, tier.share) if principal.share != 1.0 else tier.share,
         is_local_only=principal.is_local_only or tier.is_local_only,
         limits=(*principal.limits, *own),
+        allowed_regions=_common(principal.allowed_regions, tier.regions),
     )
 
 
@@ -93,3 +93,10 @@ class Tiers:
             self._made.pop(next(iter(self._made), b""), None)
         self._made[digest] = (principal, member)
         return member
+
+
+def _common(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    """The names in both, where None is all names."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one & other

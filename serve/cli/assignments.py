@@ -8,7 +8,7 @@ import typer
 
 from turnout.serve.cli.refusal import ExitCode, Refusal
 
-_LISTS = frozenset({"models", "operations", "tags"})
+_LISTS = frozenset({"models", "operations", "regions", "tags"})
 _TEXTS = frozenset(
     {"tier", "duration", "budget_duration", "max_budget", "soft_budget", "downgrade_to", "role", "user_role"}
     | {f"{word}_{part}" for word in ("key", "team", "user", "organization") for part in ("id", "alias")}
@@ -20,7 +20,7 @@ Assignments = Annotated[
 ]
 
 FIELDS_HELP = """\
-Fields: models=a,b  operations=chat,embeddings  duration=30d  max_budget=10  soft_budget=8  budget_duration=1mo  rpm_limit=60
+Fields: models=a,b  operations=chat,embeddings  regions=eu,ch  duration=30d  max_budget=10  soft_budget=8  budget_duration=1mo  rpm_limit=60
 tpm_limit=100000  max_parallel_requests=8  priority=5  tier=NAME  tags=x,y  blocked=true  local_only=true  metadata='{"owner": "ann"}'
 model_max_budget='{"big": {"max_budget": 5}}'  limits='[{"unit": "output_tokens", "amount": 1000}]', and what docs/access.md has more."""
 

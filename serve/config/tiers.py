@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from turnout.router.tiers import Tier
-from turnout.serve.config.fields import ModelName, Settings
+from turnout.serve.config.fields import ModelName, Region, Settings
 from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found, suggest
@@ -19,6 +19,7 @@ class TierSettings(Settings):
         priority: lower is sooner, where requests wait; a key that has none gets this one.
         share: of what a waiting line gives, in tokens, against other tenants' shares; a key that has none gets this one.
         models: the public names its keys may use; all unless said.
+        regions: where its prompts may be processed; anywhere unless said.
         is_local_only: its prompts never leave the cluster.
         limits: of each key by itself.
     """
@@ -26,13 +27,21 @@ class TierSettings(Settings):
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     share: Annotated[float, Field(ge=0.001, le=1000)] = 1.0
     models: tuple[ModelName, ...] | None = None
+    regions: tuple[Region, ...] | None = None
     is_local_only: bool = False
     limits: LimitSettings = LimitSettings()
 
     def to_tier(self, name: str) -> Tier:
         """The same for the router."""
-        models = None if self.models is None else frozenset(self.models)
-        return Tier(name, self.priority, self.share, models, self.is_local_only, self.limits.to_limits(f"tier:{name}"))
+        return Tier(
+            name,
+            self.priority,
+            self.share,
+            None if self.models is None else frozenset(self.models),
+            self.is_local_only,
+            self.limits.to_limits(f"tier:{name}"),
+            None if self.regions is None else frozenset(self.regions),
+        )
 
 
 def check_tiers(dynamic: Part) -> Found:

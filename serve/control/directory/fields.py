@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from turnout.models.access import Budget, Limit, Unit
 from turnout.models.errors import BadRequest
+from turnout.serve.config.fields import Region
 from turnout.serve.config.problem import suggest
 from turnout.serve.control.directory.durations import name_window, read_duration_s, read_window, to_nusd
 from turnout.serve.control.directory.grantee import Grantee, Terms
@@ -80,6 +81,9 @@ class TermsBody(Body):
         None, description="public models; none, or an empty list: all that the levels above may use"
     )
     operations: list[Literal["chat", "completions", "embeddings"]] | None = None
+    regions: Annotated[list[Region], Field(max_length=100)] | None = Field(
+        None, description="where prompts may be processed; none, or an empty list: wherever the levels above may"
+    )
     tier: Annotated[str, Field(max_length=64)] | None = None
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(None, description="lower is sooner")
     share: Share | None = Field(None, description="of a pool that isn't enough for all")
@@ -221,6 +225,7 @@ def _same(value: Any) -> Any:
 _PLAIN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "models": ("models", _names),
     "operations": ("operations", _names),
+    "regions": ("regions", _names),
     "tier": ("tier", lambda value: value or ""),
     "priority": ("priority", _same),
     "share": ("share", _same),

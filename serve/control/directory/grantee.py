@@ -29,6 +29,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         models: public names, or None for all.
         operations: `chat`, `completions`, `embeddings`, or None for all.
+        regions: where prompts may be processed, or None for anywhere.
         tier: a tier's name; the nearest level that names one counts.
         limits: with this level's own bucket.
         priority: lower is sooner; the greatest in the tree counts.
@@ -42,6 +43,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
 
     models: frozenset[str] | None = None
     operations: frozenset[str] | None = None
+    regions: frozenset[str] | None = None
     tier: str = ""
     limits: tuple[Limit, ...] = ()
     priority: int | None = None

@@ -35,6 +35,7 @@ def resolve(levels: Sequence[Grantee], key_id: str = "", ends_at_s: float | None
         limits=tuple(limit for each in terms for limit in each.limits),
         budgets=tuple(budget.id for level in levels for budget in level.budgets),
         tags=tuple(dict.fromkeys(tag for each in terms for tag in each.tags)),
+        allowed_regions=_common(each.regions for each in terms),
     )
 
 
@@ -47,6 +48,7 @@ def find_excess(new: Principal, held: Principal) -> list[str]:
     told = [
         *_more_names("model", new.allowed_models, held.allowed_models),
         *_more_names("operation", new.allowed_operations, held.allowed_operations),
+        *_more_names("region", new.allowed_regions, held.allowed_regions),
     ]
     if new.priority < held.priority:
         told.append(f"priority {new.priority}: you have {held.priority}")

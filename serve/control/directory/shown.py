@@ -23,6 +23,7 @@ def show(grantee: Grantee, principal: Principal) -> dict[str, Any]:
         _ALIASES[grantee.kind]: grantee.name or None,
         "models": sorted(terms.models or ()),
         "operations": sorted(terms.operations or ()) or None,
+        "regions": sorted(terms.regions or ()) or None,
         "tier": terms.tier or None,
         "priority": terms.priority,
         "share": terms.share,
@@ -57,6 +58,7 @@ def _show_effective(principal: Principal) -> dict[str, Any]:
     return {
         "models": None if principal.allowed_models is None else sorted(principal.allowed_models),
         "operations": None if principal.allowed_operations is None else sorted(principal.allowed_operations),
+        "regions": None if principal.allowed_regions is None else sorted(principal.allowed_regions),
         "tier": principal.tier or None,
         "priority": principal.priority,
         "share": principal.share,

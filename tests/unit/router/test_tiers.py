@@ -16,7 +16,7 @@ from turnout.router.directory import Directory, KeyChanges
 from turnout.router.tiers import Tier, Tiers, apply_tier
 
 RPM = Limit("tier:dev", Unit.REQUESTS, 60, 60)
-DEV = Tier("dev", 5, 0.5, frozenset({"a", "b"}), is_local_only=True, limits=(RPM,))
+DEV = Tier("dev", 5, 0.5, frozenset({"a", "b"}), is_local_only=True, limits=(RPM,), regions=frozenset({"eu", "ch"}))
 KEY = "sk-tn-abc"
 
 
@@ -34,6 +34,7 @@ def test_a_key_that_says_nothing_has_what_its_tier_says() -> None:
         is_local_only=True,
         share=0.5,
         limits=(Limit("tier:dev:k-1", Unit.REQUESTS, 60, 60),),
+        allowed_regions=frozenset({"eu", "ch"}),
     )
 
 
@@ -46,6 +47,8 @@ def test_a_key_that_says_nothing_has_what_its_tier_says() -> None:
         ({"share": 2.0}, {"share": 0.5}),
         ({"allowed_models": frozenset({"b", "c"})}, {"allowed_models": frozenset({"b"})}),
         ({"allowed_models": frozenset({"c"})}, {"allowed_models": frozenset()}),
+        ({"allowed_regions": frozenset({"ch", "us"})}, {"allowed_regions": frozenset({"ch"})}),
+        ({"allowed_regions": frozenset({"us"})}, {"allowed_regions": frozenset()}),
     ],
 )
 def test_the_more_restrictive_of_key_and_tier_holds(own: dict[str, object], holds: dict[str, object]) -> None:
@@ -56,6 +59,7 @@ def test_the_more_restrictive_of_key_and_tier_holds(own: dict[str, object], hold
 def test_a_tier_of_a_critical_service_lifts_its_keys() -> None:
     found = apply_tier(Principal("acme", "k-1"), Tier("critical", -10, 4.0))
     assert (found.priority, found.share, found.allowed_models, found.is_local_only) == (-10, 4.0, None, False)
+    assert found.allowed_regions is None
 
 
 def test_the_keys_own_limits_stay() -> None:

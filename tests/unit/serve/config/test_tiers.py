@@ -15,7 +15,9 @@ from turnout.serve.config.tiers import check_tiers
 
 DOCUMENT: dict[str, Any] = {
     "auth": {"keys": "env:KEYS", "tiers": {"ann": "dev"}},
-    "tiers": {"dev": {"priority": 5, "share": 0.5, "models": ["m"], "limits": {"requests_per_minute": 60}}},
+    "tiers": {
+        "dev": {"priority": 5, "share": 0.5, "models": ["m"], "regions": ["eu"], "limits": {"requests_per_minute": 60}}
+    },
     "models": [{"name": "m", "targets": [{"name": "here", "pool": "p"}]}],
 }
 
@@ -28,8 +30,9 @@ def compiled(document: dict[str, Any]) -> Catalogue:
 def test_a_key_of_the_list_is_a_member_of_its_tier() -> None:
     ann, bob = compiled(DOCUMENT).keys.values()
     assert (ann.tier, ann.priority, ann.share, ann.allowed_models) == ("dev", 5, 0.5, {"m"})
+    assert ann.allowed_regions == {"eu"}
     assert ann.limits == (Limit("tier:dev:ann", Unit.REQUESTS, 60, 60),)
-    assert (bob.tier, bob.priority, bob.limits) == ("", 0, ())
+    assert (bob.tier, bob.priority, bob.limits, bob.allowed_regions) == ("", 0, (), None)
 
 
 @pytest.mark.parametrize("tiers", [{"nobody": "dev"}, {"ann": "absent"}])

@@ -61,10 +61,19 @@ def test_a_budget_is_changed_in_part() -> None:
 
 
 def test_what_is_not_sent_stays_and_null_takes_back() -> None:
-    made = revise(models=["a"], duration="1h", tags=["t", "t"], metadata={"x": 1}, priority=3, key_alias="one")
+    made = revise(
+        models=["a"],
+        regions=["eu", "ch"],
+        duration="1h",
+        tags=["t", "t"],
+        metadata={"x": 1},
+        priority=3,
+        key_alias="one",
+    )
     assert revise(made) == made
     assert (made.terms.expires_at_s, made.terms.tags, made.name) == (4600.0, ("t",), "one")
-    bare = revise(made, models=[], duration=None, tags=None, metadata=None, priority=None, key_alias=None)
+    assert made.terms.regions == {"eu", "ch"}
+    bare = revise(made, models=[], regions=None, duration=None, tags=None, metadata=None, priority=None, key_alias=None)
     assert bare == EMPTY
 
 
@@ -78,6 +87,7 @@ def test_what_is_not_sent_stays_and_null_takes_back() -> None:
         ({"max_budget": -1}, "greater than or equal to 0"),
         ({"max_budget": "NaN"}, "finite"),
         ({"operations": ["fly"]}, "chat"),
+        ({"regions": ["The Moon"]}, "pattern"),
         ({"limits": [{"unit": "requests", "amount": 1}]}, "60, 3600, 86400"),
         ({"limits": [{"unit": "concurrent", "amount": 1, "window_s": 60}]}, "one of 0"),
         ({"metadata": {"x": "y" * 20_000}}, "16 KiB"),

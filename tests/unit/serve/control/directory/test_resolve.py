@@ -37,11 +37,13 @@ def some(*names: str) -> frozenset[str]:
         (some("a"), None, some("b"), some()),
     ],
 )
-def test_models_are_those_that_every_level_allows(org, team, key, expected) -> None:  # type: ignore[no-untyped-def]
+def test_models_operations_and_regions_are_those_that_every_level_allows(org, team, key, expected) -> None:  # type: ignore[no-untyped-def]
     found = resolve(levels(Terms(models=org), Terms(models=team), key=Terms(models=key)))
     assert found.allowed_models == expected
     found = resolve(levels(Terms(operations=org), Terms(operations=team), key=Terms(operations=key)))
     assert found.allowed_operations == expected
+    found = resolve(levels(Terms(regions=org), Terms(regions=team), key=Terms(regions=key)))
+    assert found.allowed_regions == expected
 
 
 def test_every_limit_and_every_budget_of_every_level_counts() -> None:
@@ -80,7 +82,8 @@ def test_the_nearest_tier_counts_and_tags_add_up_once() -> None:
 
 
 HELD = Principal(
-    "acme", "k", some("a", "b"), priority=2, tier="dev", expires_at_s=100.0, share=0.5, limits=(rpm("team:t"),), budgets=("b",)
+    "acme", "k", some("a", "b"), priority=2, tier="dev", expires_at_s=100.0, share=0.5, limits=(rpm("team:t"),), budgets=("b",),
+    allowed_regions=some("eu", "ch"),
 )  # fmt: skip
 
 
@@ -92,6 +95,9 @@ HELD = Principal(
         ({"allowed_operations": some("chat"), "budgets": ("b", "c"), "limits": (rpm("team:t", 5), rpm("key:x"))}, ""),
         ({"allowed_models": some("a", "c")}, "model 'c'"),
         ({"allowed_models": None}, "all models"),
+        ({"allowed_regions": some("ch")}, ""),
+        ({"allowed_regions": some("eu", "us")}, "region 'us'"),
+        ({"allowed_regions": None}, "all regions"),
         ({"priority": 1}, "priority 1"),
         ({"share": 0.6}, "share 0.6"),
         ({"tier": "production"}, "tier 'production'"),

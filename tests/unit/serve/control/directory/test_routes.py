@@ -65,9 +65,12 @@ def report(have_directory: int) -> RouterReport:
 
 async def test_a_key_is_generated_shown_once_listed_changed_and_deleted(site: Site) -> None:
     await site.post("/team/new", team_id="search", models=["m"])
-    made = await site.post("/key/generate", team_id="search", key_alias="one", max_budget=1.5, duration="1d")
+    made = await site.post(
+        "/key/generate", team_id="search", key_alias="one", max_budget=1.5, duration="1d", regions=["eu"]
+    )
     assert made["key"].startswith("sk-tn-")
     assert (made["team_id"], made["max_budget"], made["effective"]["models"]) == ("search", "1.5", ["m"])
+    assert (made["regions"], made["effective"]["regions"]) == (["eu"], ["eu"])
     by_id = await site.get("/key/info", key_id=made["key_id"])
     assert by_id == await site.get("/key/info", key=made["key"])
     assert "key" not in by_id["info"]
