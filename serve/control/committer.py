@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.models.errors import NoTarget
+from turnout.serve.control.database import Connection, Session, WriterReplaced
 
-Work = Callable[[sqlite3.Connection], Any]
+Work = Callable[[Connection], Any]
 
 _log = logging.getLogger(__name__)
 
@@ -27,14 +27,15 @@ class _Job:
 
 class Committer:
     """
-    Owner of the connection; made and used on one event loop, which it never blocks.
+    Owner of the session; made and used on one event loop, which it never blocks.
 
     A commit waits for the disk, so its cost is shared: the first job of a batch waits `linger_s` for others. Each job has a savepoint of its
-    own, so one that fails takes nothing with it. At most `capacity` jobs wait; more are refused.
+    own, so one that fails takes nothing with it. At most `capacity` jobs wait; more are refused. It ends by itself when the session says that
+    another writes now.
     """
 
-    def __init__(self, connection: sqlite3.Connection, linger_s: float = 0.002, capacity: int = 1000) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, linger_s: float = 0.002, capacity: int = 1000) -> None:
+        self._session = session
         self._linger_s = linger_s
         self._jobs: queue.Queue[_Job | None] = queue.Queue(capacity)
         self._loop = asyncio.get_running_loop()
@@ -64,7 +65,7 @@ class Committer:
         return await self._submit(work, writes=False)
 
     async def close(self) -> None:
-        """Finish what waits, then close the connection."""
+        """Finish what waits, then close the session."""
         if not self._is_closing:
             self._is_closing = True
             await asyncio.to_thread(self._jobs.put, None)
@@ -80,7 +81,7 @@ class Committer:
             raise NoTarget("Control has more to write than its disk takes; try again soon.", None, 1.0) from None
         try:
             return await result
-        except sqlite3.Error as error:
+        except (*self._session.refusals, WriterReplaced) as error:
             _log.error("the store refused", exc_info=error)
             raise NoTarget(f"Control's store refused: {type(error).__name__}.") from error
 
@@ -89,10 +90,26 @@ class Committer:
         while is_open:
             jobs, is_open = self._take_batch()
             if jobs:
-                results = self._do_batch(jobs)
-                with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
-                    self._loop.call_soon_threadsafe(_tell, jobs, results)
-        self._connection.close()
+                try:
+                    results = self._do_batch(jobs)
+                except WriterReplaced as error:
+                    results, is_open = [error] * len(jobs), False
+                    self._call_soon(self._refuse_rest)
+                self._call_soon(_tell, jobs, results)
+        self._session.close()
+
+    def _call_soon(self, call: Callable[..., None], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _refuse_rest(self) -> None:
+        """On the loop, where jobs come from: so none can come after it."""
+        self._is_closing = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    _tell([job], [WriterReplaced("the session has ended")])
 
     def _take_batch(self) -> tuple[list[_Job], bool]:
         """All that waits, at least one; False when nothing comes after it."""
@@ -111,24 +128,23 @@ class Committer:
     def _do_batch(self, jobs: list[_Job]) -> list[Any]:
         """One result a job, in order; an exception is one too."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE" if any(job.writes for job in jobs) else "BEGIN")
-            results = [self._do(job) for job in jobs]
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            return self._session.transact(
+                lambda connection: [_do(connection, job.work) for job in jobs],
+                writes=any(job.writes for job in jobs),
+            )
+        except self._session.refusals as error:
             return [error] * len(jobs)
-        return results
 
-    def _do(self, job: _Job) -> Any:
-        self._connection.execute("SAVEPOINT job")
-        try:
-            result = job.work(self._connection)
-        except Exception as error:  # noqa: BLE001  a batch loop: the error is the caller's, the others of the batch go on
-            self._connection.execute("ROLLBACK TO job")
-            result = error
-        self._connection.execute("RELEASE job")
-        return result
+
+def _do(connection: Connection, work: Work) -> Any:
+    connection.execute("SAVEPOINT job")
+    try:
+        result = work(connection)
+    except Exception as error:  # noqa: BLE001  a batch loop: the error is the caller's, the others of the batch go on
+        connection.execute("ROLLBACK TO job")
+        result = error
+    connection.execute("RELEASE job")
+    return result
 
 
 def _tell(jobs: list[_Job], results: list[Any]) -> None:

@@ -13,7 +13,7 @@ from turnout.serve.control.reports.fold import Folding
 from turnout.serve.control.reports.reader import Reader
 from turnout.serve.control.reports.routes import SpendRoutes
 from turnout.serve.control.roster import Roster
-from turnout.serve.control.sqlite import SqliteStore
+from turnout.serve.control.sql_store import SqlStore
 
 
 class Records:
@@ -31,7 +31,7 @@ class Records:
 
     @classmethod
     async def open(
-        cls, store: SqliteStore, folder: Path, roster: Roster, actors: Actors, wall_ns: Callable[[], int]
+        cls, store: SqlStore, folder: Path, roster: Roster, actors: Actors, wall_ns: Callable[[], int]
     ) -> "Records":
         """
         Begin to work.
@@ -44,7 +44,7 @@ class Records:
         await fleet.open()
         for part in (notary, folding, fleet):
             part.start()
-        reader = Reader(store.path)
+        reader = Reader(store.database)
         return cls(notary, folding, fleet, AuditRoutes(reader, notary, folder), SpendRoutes(reader, actors, wall_ns))
 
     @property

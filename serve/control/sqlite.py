@@ -1,24 +1,24 @@
 """Keeps everything in one SQLite file: write-ahead log, every commit on disk before it's acknowledged."""
 
-import hashlib
+import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
 from turnout.models.errors import BadRequest
-from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
-from turnout.serve.config.overlay import Overlay
+from turnout.models.ledger import LedgerEntry
 from turnout.serve.config.secret import ConfigError
 from turnout.serve.control.committer import Committer
-from turnout.serve.control.reports.prices import record_prices
+from turnout.serve.control.database import Connection
 from turnout.serve.control.schema.directory import DIRECTORY
 from turnout.serve.control.schema.ledger import LEDGER
 from turnout.serve.control.schema.money import MONEY
 from turnout.serve.control.schema.proof import PROOF
-from turnout.serve.control.store import Accepted, AuditRow, LedgerRow
+from turnout.serve.control.sql_store import ENTRY_FIELDS, SqlStore
 
 APPLICATION_ID = 0x7475726E
 """In the file's header (`turn`), so that another program's database isn't taken for ours."""
@@ -26,43 +26,23 @@ APPLICATION_ID = 0x7475726E
 CHECKPOINT_PAGES = 8000
 """Pages of 4 KiB in the write-ahead log before they are copied into the file: fewer copies took 1.3 of 7 µs off a row."""
 
+STEPS_BETWEEN_LOOKS = 100_000
+"""Of SQLite's virtual machine, about a millisecond's worth."""
+
 MIGRATIONS = (LEDGER, DIRECTORY, MONEY, PROOF)
 """The n-th brings a file from schema version n to n + 1; never changed once released."""
 
-_ENTRY_FIELDS = tuple(name for name in LedgerEntry.__struct_fields__ if name != "budgets")
 _NULLABLE = ("cost_nusd", "first_byte_us")
-_EVENT_FIELDS = AuditEvent.__struct_fields__
 _INSERT_ENTRY = (
-    f"INSERT INTO ledger ({', '.join(_ENTRY_FIELDS)}) VALUES "  # noqa: S608  our own names
-    f"({', '.join('nullif(?, -1)' if name in _NULLABLE else '?' for name in _ENTRY_FIELDS)}) "
+    f"INSERT INTO ledger ({', '.join(ENTRY_FIELDS)}) VALUES "  # noqa: S608  our own names
+    f"({', '.join('nullif(?, -1)' if name in _NULLABLE else '?' for name in ENTRY_FIELDS)}) "
     "ON CONFLICT (request_id, attempt) DO NOTHING"
 )
-_SELECT_ENTRIES = f"SELECT seq, {', '.join(_ENTRY_FIELDS)} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-_SELECT_EVENTS = f"SELECT seq, prev_hash, {', '.join(_EVENT_FIELDS)} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-_GENESIS = bytes(32)
+T = TypeVar("T")
 
 
-Follower = Callable[[sqlite3.Connection, str, Sequence[LedgerEntry]], object]
-"""Told of rows that were just inserted, and of the router that sent them, within the same transaction."""
-
-
-class SqliteStore:
-    """
-    A `ControlStore` in one file. `open` and `close` it on the loop that uses it; only one process may, see `lock.py`.
-
-    Attributes:
-        committer: owns the connection; parts of Control with tables of their own work through it.
-        path: the file.
-        followers: told of new rows; add to it before the first comes.
-    """
-
-    def __init__(self, committer: Committer, path: Path) -> None:
-        self.committer = committer
-        self.path = path
-        self.followers: list[Follower] = []
-
-    def __repr__(self) -> str:
-        return f"SqliteStore({str(self.path)!r}, {self.committer!r})"
+class SqliteStore(SqlStore):
+    """A `SqlStore` in one file; only one process may open it, see `state_dir.py`."""
 
     @classmethod
     def open(cls, path: Path, linger_s: float = 0.002) -> Self:
@@ -72,6 +52,24 @@ class SqliteStore:
         Raises:
             ConfigError: it's newer than this version, another program's, or no database.
         """
+        return cls(Committer(SqliteSession.open(path), linger_s), SqliteFile(path))
+
+
+class SqliteSession:
+    """A `Session` on one file."""
+
+    refusals = (sqlite3.Error,)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """
+        Args:
+            connection: without transactions of its own.
+        """
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """See `SqliteStore.open`."""
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -84,52 +82,63 @@ class SqliteStore:
         except ConfigError:
             connection.close()
             raise
-        return cls(Committer(connection, linger_s), path)
+        return cls(connection)
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether it can still write."""
-        return self.committer.is_alive
+    def transact(self, work: Callable[[Connection], T], *, writes: bool) -> T:
+        """See `Session`."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            result = work(self._connection)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return result
 
-    async def close(self) -> None:
-        """Write what waits, and close the file."""
-        await self.committer.close()
+    def close(self) -> None:
+        """See `Session`."""
+        self._connection.close()
 
-    async def append(self, journal: Journal) -> None:
-        """See `LedgerStore`."""
-        await self.committer.write(lambda connection: _append(connection, journal, self.followers))
 
-    async def list_entries(self, after: int, limit: int) -> list[LedgerRow]:
-        """See `LedgerStore`."""
-        rows = await self.committer.read(
-            lambda connection: connection.execute(_SELECT_ENTRIES, (after, limit)).fetchall()
-        )
-        return [LedgerRow(seq, msgspec.convert(fields, LedgerEntry, strict=False)) for seq, *fields in rows]
+class SqliteFile:
+    """A `Database` in one file."""
 
-    async def list_events(self, after: int, limit: int) -> list[AuditRow]:
-        """See `LedgerStore`."""
-        rows = await self.committer.read(
-            lambda connection: connection.execute(_SELECT_EVENTS, (after, limit)).fetchall()
-        )
-        return [AuditRow(seq, AuditEvent(*fields), prev_hash) for seq, prev_hash, *fields in rows]
+    refusals = (sqlite3.Error,)
 
-    async def get_overlay(self) -> Overlay:
-        """See `SettingsStore`."""
-        body = await self.committer.read(lambda connection: _find_document(connection, "overlay"))
-        return Overlay() if body is None else msgspec.msgpack.decode(body, type=Overlay)
+    def __init__(self, path: Path) -> None:
+        self._url = f"{path.resolve().as_uri()}?mode=ro"
 
-    async def put_overlay(self, overlay: Overlay, event: AuditEvent) -> None:
-        """See `SettingsStore`."""
-        await self.committer.write(lambda connection: _put_document(connection, "overlay", overlay, event))
+    def __repr__(self) -> str:
+        return f"SqliteFile({self._url!r})"
 
-    async def find_accepted(self) -> Accepted | None:
-        """See `SettingsStore`."""
-        body = await self.committer.read(lambda connection: _find_document(connection, "accepted"))
-        return None if body is None else msgspec.msgpack.decode(body, type=Accepted)
+    def insert_entries(self, connection: Connection, entries: Sequence[LedgerEntry]) -> Sequence[LedgerEntry]:
+        """See `Database`. Only where some were there already, each is looked at by itself."""
+        connection.execute("SAVEPOINT entries")
+        try:
+            if connection.executemany(_INSERT_ENTRY, map(_bind, entries)).rowcount != len(entries):
+                connection.execute("ROLLBACK TO entries")
+                entries = [entry for entry in entries if connection.execute(_INSERT_ENTRY, _bind(entry)).rowcount]
+        except OverflowError as error:
+            raise BadRequest("a row has a number of more than 63 bits") from error
+        connection.execute("RELEASE entries")
+        return entries
 
-    async def put_accepted(self, accepted: Accepted, event: AuditEvent) -> None:
-        """See `SettingsStore`."""
-        await self.committer.write(lambda connection: _put_accepted(connection, accepted, event))
+    @contextlib.contextmanager
+    def read(self, deadline_s: float) -> Generator[Connection]:
+        """See `Database`."""
+        ends_at = time.monotonic() + deadline_s
+        with self.scan() as connection:
+            connection.set_progress_handler(lambda: time.monotonic() > ends_at, STEPS_BETWEEN_LOOKS)
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextlib.contextmanager
+    def scan(self) -> Generator[sqlite3.Connection]:
+        """See `Database`."""
+        with contextlib.closing(sqlite3.connect(self._url, uri=True, isolation_level=None, timeout=5.0)) as connection:
+            yield connection
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -151,38 +160,6 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def chain_hash(prev_hash: bytes, digest: bytes) -> bytes:
-    """What the next audit row has as its `prev_hash`."""
-    return hashlib.blake2b(prev_hash + digest, digest_size=32).digest()
-
-
-def digest_event(event: AuditEvent) -> bytes:
-    """32 bytes that stand for an event: the same one sent twice is kept once."""
-    return hashlib.blake2b(msgspec.msgpack.encode(event), digest_size=32).digest()
-
-
-def _append(connection: sqlite3.Connection, journal: Journal, followers: Sequence[Follower]) -> None:
-    try:
-        inserted = _insert(connection, journal.entries)
-    except OverflowError as error:
-        raise BadRequest("a row has a number of more than 63 bits") from error
-    if inserted:
-        for follow in followers:
-            follow(connection, journal.router, inserted)
-    for event in journal.events:
-        append_event(connection, event)
-
-
-def _insert(connection: sqlite3.Connection, entries: Sequence[LedgerEntry]) -> Sequence[LedgerEntry]:
-    """Add the rows that aren't there yet; which those were. Only where some were there already, each is looked at by itself."""
-    connection.execute("SAVEPOINT rows")
-    if connection.executemany(_INSERT_ENTRY, map(_bind, entries)).rowcount != len(entries):
-        connection.execute("ROLLBACK TO rows")
-        entries = [entry for entry in entries if connection.execute(_INSERT_ENTRY, _bind(entry)).rowcount]
-    connection.execute("RELEASE rows")
-    return entries
-
-
 def _bind(entry: LedgerEntry) -> tuple[str | int, ...]:
     """
     The row's values as exact str and int, with -1 for NULL.
@@ -198,30 +175,3 @@ def _bind(entry: LedgerEntry) -> tuple[str | int, ...]:
         1 if is_stream else 0,
         tags,
     )
-
-
-def append_event(connection: sqlite3.Connection, event: AuditEvent) -> None:
-    """Add an event to the chain; one that's there already isn't added again."""
-    last = connection.execute("SELECT prev_hash, digest FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
-    row = (*msgspec.structs.astuple(event), digest_event(event), chain_hash(*last) if last else _GENESIS)
-    connection.execute(
-        "INSERT INTO audit (at_ns, actor, action, subject, detail, digest, prev_hash) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
-        row,
-    )
-
-
-def _put_accepted(connection: sqlite3.Connection, accepted: Accepted, event: AuditEvent) -> None:
-    _put_document(connection, "accepted", accepted, event)
-    record_prices(connection, accepted)
-
-
-def _find_document(connection: sqlite3.Connection, name: str) -> bytes | None:
-    row = connection.execute("SELECT body FROM document WHERE name = ?", (name,)).fetchone()
-    return row[0] if row else None
-
-
-def _put_document(connection: sqlite3.Connection, name: str, document: Overlay | Accepted, event: AuditEvent) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO document (name, body) VALUES (?, ?)", (name, msgspec.msgpack.encode(document))
-    )
-    append_event(connection, event)

@@ -11,9 +11,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from turnout.models.ledger import AuditEvent
+from turnout.serve.control.events import chain_hash, digest_event
 from turnout.serve.control.proof.checkpoint import Signer, hash_line, to_line, try_read_line
 from turnout.serve.control.proof.files import CHECKPOINT_FILE
-from turnout.serve.control.sqlite import chain_hash, digest_event
 from turnout.serve.control.state_dir import STORE_FILE
 
 ROWS = 30

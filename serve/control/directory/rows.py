@@ -1,6 +1,5 @@
 """Keeps the directory in Control's SQLite file."""
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -9,8 +8,9 @@ import msgspec
 from turnout.models.access import Budget, Role
 from turnout.models.ledger import AuditEvent
 from turnout.serve.control.committer import Committer
+from turnout.serve.control.database import Connection
 from turnout.serve.control.directory.grantee import Change, Grantee, Kind, Secret, Terms
-from turnout.serve.control.sqlite import append_event
+from turnout.serve.control.events import append_event
 
 _terms = msgspec.json.Decoder(Terms)
 _tags = msgspec.json.Decoder(tuple[str, ...])
@@ -22,6 +22,14 @@ _SELECT_GRANTEES = (
 _SELECT_BUDGETS = (
     "SELECT owner_kind, owner_id, id, amount_nusd, period, model, is_hard, alert_shares, downgrade_at, downgrade_to "
     "FROM budget"
+)
+
+_GRANTEE_FIELDS = (
+    "kind", "id", "name", "tenant", "team", "user_id", "role", "terms", "tags", "created_at_ns", "deleted_at_ns", "version",
+)  # fmt: skip
+_PUT_GRANTEE = (
+    f"INSERT INTO grantee ({', '.join(_GRANTEE_FIELDS)}) VALUES ({', '.join('?' * len(_GRANTEE_FIELDS))}) "  # noqa: S608
+    f"ON CONFLICT (kind, id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _GRANTEE_FIELDS[2:])}"
 )
 
 
@@ -80,12 +88,12 @@ class DirectoryRows:
         return found is not None
 
 
-def list_budgets(connection: sqlite3.Connection) -> list[Budget]:
+def list_budgets(connection: Connection) -> list[Budget]:
     """The definitions of all budgets."""
     return [budget for _, budget in _select_budgets(connection)]
 
 
-def _load(connection: sqlite3.Connection) -> Kept:
+def _load(connection: Connection) -> Kept:
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM grantee").fetchone()
     budgets: dict[tuple[str, str], list[Budget]] = {}
     for owner, budget in _select_budgets(connection):
@@ -102,12 +110,12 @@ def _load(connection: sqlite3.Connection) -> Kept:
     return Kept(version, grantees, secrets)
 
 
-def _select_budgets(connection: sqlite3.Connection) -> Iterable[tuple[tuple[str, str], Budget]]:
+def _select_budgets(connection: Connection) -> Iterable[tuple[tuple[str, str], Budget]]:
     for kind, owner, id_, amount, period, model, is_hard, shares, at, to in connection.execute(_SELECT_BUDGETS):
         yield (kind, owner), Budget(id_, amount, period, model, bool(is_hard), _shares.decode(shares), at, to)
 
 
-def _write(connection: sqlite3.Connection, change: Change, version: int, event: AuditEvent) -> None:
+def _write(connection: Connection, change: Change, version: int, event: AuditEvent) -> None:
     for grantee in change.grantees:
         _put_grantee(connection, grantee, version)
         put_budgets(connection, grantee)
@@ -120,7 +128,7 @@ def _write(connection: sqlite3.Connection, change: Change, version: int, event: 
     append_event(connection, event)
 
 
-def _put_grantee(connection: sqlite3.Connection, grantee: Grantee, version: int) -> None:
+def _put_grantee(connection: Connection, grantee: Grantee, version: int) -> None:
     row = (
         grantee.kind.value,
         grantee.id,
@@ -135,10 +143,10 @@ def _put_grantee(connection: sqlite3.Connection, grantee: Grantee, version: int)
         grantee.deleted_at_ns,
         version,
     )
-    connection.execute(f"INSERT OR REPLACE INTO grantee VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+    connection.execute(_PUT_GRANTEE, row)
 
 
-def put_budgets(connection: sqlite3.Connection, grantee: Grantee) -> None:
+def put_budgets(connection: Connection, grantee: Grantee) -> None:
     """Make a grantee's budgets what it says now; those of a deleted one stay, since money was spent of them."""
     if grantee.deleted_at_ns is not None:
         return

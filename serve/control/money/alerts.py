@@ -1,14 +1,13 @@
 """Which shares of a budget have been passed: noted once a window, together with the rows that did it."""
 
-import sqlite3
-
 import msgspec
 
 from turnout.models.access import Budget
 from turnout.models.ledger import AuditEvent
+from turnout.serve.control.database import Connection
+from turnout.serve.control.events import append_event
 from turnout.serve.control.money import books
 from turnout.serve.control.money.windows import find_span
-from turnout.serve.control.sqlite import append_event
 
 _NOTE = (
     "INSERT INTO budget_alert (budget, start_s, share, at_ns) SELECT ?1, ?2, ?3, ?4 "
@@ -50,7 +49,7 @@ def find_level(budget_id: str) -> str:
     return budget_id.partition(":")[0]
 
 
-def note_passed(connection: sqlite3.Connection, terms: Budget, now_ns: int) -> list[Passed]:
+def note_passed(connection: Connection, terms: Budget, now_ns: int) -> list[Passed]:
     """Note shares that are passed for the first time in this window, with an audit event each."""
     span = find_span(terms.window, now_ns / 1e9)
     spent_nusd = books.read_spent(connection, terms.id, span)

@@ -5,13 +5,13 @@ What holds at every commit, for every hard budget whose terms weren't tightened:
 granted − returned − settled, never counted below 0: an attempt that cost more than was held for it is spent, and nobody's credit.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from turnout.models.access import Budget
 from turnout.models.ledger import LedgerEntry
 from turnout.router.money.lease import Claim, Grant
+from turnout.serve.control.database import Connection
 from turnout.serve.control.money.windows import Span, find_span
 
 NO_WINDOW = Span(0, 0, 0, None)
@@ -19,12 +19,15 @@ NO_WINDOW = Span(0, 0, 0, None)
 
 _SPEND = (
     "INSERT INTO budget_state (budget, start_s, spent_nusd) VALUES (?, ?, ?) "
-    "ON CONFLICT (budget, start_s) DO UPDATE SET spent_nusd = spent_nusd + excluded.spent_nusd"
+    "ON CONFLICT (budget, start_s) DO UPDATE SET spent_nusd = budget_state.spent_nusd + excluded.spent_nusd"
 )
 _SETTLE = "UPDATE lease SET settled_nusd = settled_nusd + ? WHERE router = ? AND budget = ?"
 _SPENT = "SELECT coalesce(sum(spent_nusd), 0) FROM budget_state WHERE budget = ? AND start_s >= ?"
-_HELD = "SELECT coalesce(sum(max(0, granted_nusd - returned_nusd - settled_nusd)), 0) FROM lease WHERE budget = ?"
-_LEASES = "SELECT count(*), coalesce(sum(max(0, granted_nusd - returned_nusd - settled_nusd)), 0) FROM lease"
+_HELD_OF_ONE = (
+    "CASE WHEN granted_nusd > returned_nusd + settled_nusd THEN granted_nusd - returned_nusd - settled_nusd ELSE 0 END"
+)
+_HELD = f"SELECT coalesce(sum({_HELD_OF_ONE}), 0) FROM lease WHERE budget = ?"  # noqa: S608  our own names
+_LEASES = f"SELECT count(*), coalesce(sum({_HELD_OF_ONE}), 0) FROM lease"  # noqa: S608
 _LEASE = "SELECT id, granted_nusd, returned_nusd, settled_nusd FROM lease WHERE router = ? AND budget = ?"
 
 
@@ -36,7 +39,7 @@ class Leases(NamedTuple):
 
 
 def book(
-    connection: sqlite3.Connection,
+    connection: Connection,
     router: str,
     entries: Sequence[LedgerEntry],
     find: Callable[[str], Budget | None],
@@ -55,7 +58,7 @@ def book(
 
 
 def renew(
-    connection: sqlite3.Connection, router: str, claim: Claim, terms: Budget | None, now_s: float, routers: int
+    connection: Connection, router: str, claim: Claim, terms: Budget | None, now_s: float, routers: int
 ) -> tuple[Grant, bool]:
     """
     Take back and grant for one claim; and whether its first need could not be met now, though the window has that much unspent.
@@ -95,32 +98,32 @@ def renew(
     return Grant(claim.budget, terms, number, granted, returned, settled, spent_nusd), claim.needs > granted
 
 
-def release(connection: sqlite3.Connection, routers: Iterable[str]) -> None:
+def release(connection: Connection, routers: Iterable[str]) -> None:
     """Take back all that these routers hold: they are gone."""
     connection.executemany("DELETE FROM lease WHERE router = ?", [(router,) for router in routers])
 
 
-def read_spent(connection: sqlite3.Connection, budget: str, span: Span) -> int:
+def read_spent(connection: Connection, budget: str, span: Span) -> int:
     """Nano-USD spent in the window."""
     return int(connection.execute(_SPENT, (budget, span.since_s)).fetchone()[0])
 
 
-def read_held(connection: sqlite3.Connection, budget: str) -> int:
+def read_held(connection: Connection, budget: str) -> int:
     """Nano-USD that routers hold of it."""
     return int(connection.execute(_HELD, (budget,)).fetchone()[0])
 
 
-def count_leases(connection: sqlite3.Connection) -> Leases:
+def count_leases(connection: Connection) -> Leases:
     """All that routers have."""
     return Leases(*map(int, connection.execute(_LEASES).fetchone()))
 
 
-def read_holders(connection: sqlite3.Connection) -> list[str]:
+def read_holders(connection: Connection) -> list[str]:
     """Routers that have a lease."""
     return [router for (router,) in connection.execute("SELECT DISTINCT router FROM lease")]
 
 
-def forget_spent(connection: sqlite3.Connection, budget: str, span: Span) -> int:
+def forget_spent(connection: Connection, budget: str, span: Span) -> int:
     """Begin the window anew, with what routers hold; how much had been spent."""
     spent_nusd = read_spent(connection, budget, span)
     connection.execute("DELETE FROM budget_state WHERE budget = ? AND start_s >= ?", (budget, span.since_s))
@@ -128,7 +131,7 @@ def forget_spent(connection: sqlite3.Connection, budget: str, span: Span) -> int
     return spent_nusd
 
 
-def forget_old(connection: sqlite3.Connection, budgets: Iterable[Budget], now_s: float) -> None:
+def forget_old(connection: Connection, budgets: Iterable[Budget], now_s: float) -> None:
     """Drop slices of rolling windows that don't count any more; calendar windows are kept for reports."""
     for terms in budgets:
         if terms.window.startswith("rolling:"):

@@ -11,7 +11,7 @@ from turnout.serve.control.money.alarm import Alarm, read_recipients
 from turnout.serve.control.money.treasury import Definitions, Treasury
 from turnout.serve.control.money.webhook import HttpPoster
 from turnout.serve.control.roster import Roster
-from turnout.serve.control.sqlite import SqliteStore
+from turnout.serve.control.sql_store import SqlStore
 
 
 class MoneyOffice:
@@ -34,7 +34,7 @@ class MoneyOffice:
     @classmethod
     def open(
         cls,
-        store: SqliteStore,
+        store: SqlStore,
         definitions: Definitions,
         roster: Roster,
         alerts: Sequence[AlertSettings],

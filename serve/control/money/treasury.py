@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -13,11 +12,12 @@ from turnout.models.errors import NotFound, TurnoutError
 from turnout.models.ledger import AuditEvent, LedgerEntry
 from turnout.router.money.lease import Ask, Grant
 from turnout.serve.control.committer import Committer
+from turnout.serve.control.database import Connection
+from turnout.serve.control.events import append_event
 from turnout.serve.control.money import books
 from turnout.serve.control.money.alerts import Passed, note_passed
 from turnout.serve.control.money.forecast import forecast_nusd
 from turnout.serve.control.money.windows import find_span
-from turnout.serve.control.sqlite import append_event
 
 GONE_S = 30.0
 """A router that nobody has heard of for so long holds nothing any more. Routers stop spending what is leased to them well before, see `purses.py`."""
@@ -97,7 +97,7 @@ class Treasury:
     def __repr__(self) -> str:
         return f"<Treasury wanted back: {[*self._wanted]}>"
 
-    def follow(self, connection: sqlite3.Connection, router: str, entries: Sequence[LedgerEntry]) -> None:
+    def follow(self, connection: Connection, router: str, entries: Sequence[LedgerEntry]) -> None:
         """Count new rows; on the store's thread, in the transaction that adds them."""
         now_ns, find = self._wall_ns(), self._definitions.find_budget
         budgets = books.book(connection, router, entries, find, now_ns / 1e9)
@@ -116,7 +116,7 @@ class Treasury:
         now_s, terms = self._wall_ns() / 1e9, [self._definitions.find_budget(claim.budget) for claim in ask.claims]
         routers = len({*self._live(), ask.router})
 
-        def work(connection: sqlite3.Connection) -> list[tuple[Grant, bool]]:
+        def work(connection: Connection) -> list[tuple[Grant, bool]]:
             return [
                 books.renew(connection, ask.router, claim, each, now_s, routers)
                 for claim, each in zip(ask.claims, terms, strict=True)
@@ -154,7 +154,7 @@ class Treasury:
         self._wanted = {budget: entry for budget, entry in self._wanted.items() if entry[1] > now}
         budgets, now_s = self._definitions.list_budgets(), self._wall_ns() / 1e9
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             books.release(connection, gone)
             books.forget_old(connection, budgets, now_s)
 
@@ -193,7 +193,7 @@ class Treasury:
         """
         terms, now_ns = self._get_terms(budget), self._wall_ns()
 
-        def work(connection: sqlite3.Connection) -> BudgetState:
+        def work(connection: Connection) -> BudgetState:
             spent_nusd = books.forget_spent(connection, budget, find_span(terms.window, now_ns / 1e9))
             detail = msgspec.json.encode({"spent_nusd": spent_nusd}).decode()
             append_event(connection, AuditEvent(now_ns, actor, "budget.reset", budget, detail))
@@ -213,7 +213,7 @@ class Treasury:
         return terms
 
 
-def _read_state(connection: sqlite3.Connection, terms: Budget, now_s: float) -> BudgetState:
+def _read_state(connection: Connection, terms: Budget, now_s: float) -> BudgetState:
     span = find_span(terms.window, now_s)
     spent_nusd = books.read_spent(connection, terms.id, span)
     held_nusd = books.read_held(connection, terms.id)

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from turnout.models.ledger import AuditEvent
+from turnout.serve.control.events import chain_hash, digest_event
 from turnout.serve.control.proof.checkpoint import GENESIS, Checkpoint, PublicKey, hash_line, try_read_line
-from turnout.serve.control.sqlite import chain_hash, digest_event
 
 StoredRow = tuple[Any, ...]
 """`(seq, prev_hash, digest, at_ns, actor, action, subject, detail)` as the store has it; whatever it has may have been tampered with."""

@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import logging
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from turnout.models.errors import TurnoutError
 from turnout.serve.control.committer import Committer
+from turnout.serve.control.database import Connection
+from turnout.serve.control.events import chain_hash
 from turnout.serve.control.proof.chain import stands_for
 from turnout.serve.control.proof.checkpoint import GENESIS, Checkpoint, Signer, hash_line, to_line, try_read_line
 from turnout.serve.control.proof.files import append_lines, get_signer, read_lines
-from turnout.serve.control.sqlite import chain_hash
 
 PERIOD_S = 1.0
 """Rows are covered by a signature at most so long after they were written. None is made where there are no new rows."""
@@ -20,6 +20,7 @@ PERIOD_S = 1.0
 SELECT_ROWS = (
     "SELECT seq, prev_hash, digest, at_ns, actor, action, subject, detail FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"
 )
+MAX_SEQ = 2**63 - 1
 _log = logging.getLogger("turnout.audit")
 
 
@@ -109,7 +110,7 @@ class Notary:
             await asyncio.sleep(period_s)
             await self.sign()
 
-    def _write(self, connection: sqlite3.Connection, reason: str) -> str:
+    def _write(self, connection: Connection, reason: str) -> str:
         """On the committer's thread: the new checkpoint's line, or "" if none was needed."""
         last = self._last
         (head_seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM audit").fetchone()
@@ -142,25 +143,25 @@ class Notary:
         self.is_whole = False
 
 
-def _read_stored(connection: sqlite3.Connection) -> list[str]:
+def _read_stored(connection: Connection) -> list[str]:
     return [line for (line,) in connection.execute("SELECT line FROM audit_checkpoint ORDER BY number")]
 
 
-def _try_follow(connection: sqlite3.Connection, last: Checkpoint | None) -> tuple[int, int, bytes] | None:
+def _try_follow(connection: Connection, last: Checkpoint | None) -> tuple[int, int, bytes] | None:
     """The last row's `seq`, how many rows there are, and their head; None where they don't follow from checkpoint `last`."""
     seq, rows, head = (last.seq, last.rows, bytes.fromhex(last.head)) if last else (0, 0, GENESIS)
     if seq:
         covered = connection.execute("SELECT prev_hash, digest FROM audit WHERE seq = ?", (seq,)).fetchone()
         if covered is None or chain_hash(*covered) != head:
             return None
-    for row, prev_hash, digest, *fields in connection.execute(SELECT_ROWS, (seq, -1)):
+    for row, prev_hash, digest, *fields in connection.execute(SELECT_ROWS, (seq, MAX_SEQ)):
         if prev_hash != head or not stands_for(digest, fields):
             return None
         seq, rows, head = row, rows + 1, chain_hash(prev_hash, digest)
     return seq, rows, head
 
 
-def _count_anew(connection: sqlite3.Connection) -> tuple[int, int, bytes]:
+def _count_anew(connection: Connection) -> tuple[int, int, bytes]:
     """The same without asking whether it's right."""
     (rows,) = connection.execute("SELECT count(*) FROM audit").fetchone()
     last = connection.execute("SELECT seq, prev_hash, digest FROM audit ORDER BY seq DESC LIMIT 1").fetchone()

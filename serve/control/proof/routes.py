@@ -11,7 +11,7 @@ from fastapi import FastAPI, Query
 
 from turnout.serve.control.proof.checkpoint import PublicKey
 from turnout.serve.control.proof.notary import SELECT_ROWS, Notary
-from turnout.serve.control.proof.verify import Verdict, export_row, verify_folder
+from turnout.serve.control.proof.verify import Verdict, export_row, verify_store
 from turnout.serve.control.reports.reader import Reader
 
 After = Annotated[int, Query(ge=0, le=2**63 - 1)]
@@ -58,7 +58,7 @@ class AuditRoutes:
             """Verify the whole log now; `flaws` is empty if it's what was written, and names the first bad row if it isn't."""
             async with verifying:
                 key = PublicKey(self.notary.public_key)
-                verdict = await asyncio.to_thread(verify_folder, self.folder, key, (), _breathe)
+                verdict = await asyncio.to_thread(verify_store, self.reader.database, self.folder, key, (), _breathe)
             return {"is_whole": not verdict.flaws, **_show(verdict)}
 
 

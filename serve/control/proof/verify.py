@@ -1,6 +1,5 @@
 """Verifies the audit log in a state folder, or in an exported file, against its checkpoints."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -9,10 +8,12 @@ from pathlib import Path
 import msgspec
 
 from turnout.serve.config.secret import ConfigError
+from turnout.serve.control.database import Connection, Database
 from turnout.serve.control.proof.chain import Chain, Flaw, StoredRow, check_lines, compare_lines
 from turnout.serve.control.proof.checkpoint import PublicKey
 from turnout.serve.control.proof.files import read_lines
 from turnout.serve.control.proof.notary import SELECT_ROWS
+from turnout.serve.control.sqlite import SqliteFile
 from turnout.serve.control.state_dir import STORE_FILE
 
 PAGE = 5000
@@ -65,13 +66,7 @@ def verify_folder(
     folder: Path, key: PublicKey, kept: Sequence[str] = (), pause: Callable[[float], None] = time.sleep
 ) -> Verdict:
     """
-    Verify the store in `folder` and the file beside it; Control may be working there.
-
-    Args:
-        folder: Control's `state_dir`.
-        key: of this folder, better from elsewhere.
-        kept: lines of checkpoints that were kept elsewhere: all of them must be there.
-        pause: waits.
+    Verify the SQLite store in `folder` and the file beside it, as `verify_store` does.
 
     Raises:
         ConfigError: there's no store that can be read.
@@ -79,17 +74,35 @@ def verify_folder(
     path = folder / STORE_FILE
     if not path.is_file():
         raise ConfigError(f"there is no {STORE_FILE} in {str(folder)!r}")
+    return verify_store(SqliteFile(path), folder, key, kept, pause)
+
+
+def verify_store(
+    database: Database,
+    folder: Path,
+    key: PublicKey,
+    kept: Sequence[str] = (),
+    pause: Callable[[float], None] = time.sleep,
+) -> Verdict:
+    """
+    Verify the audit log of a store and the file beside it; Control may be working there.
+
+    Args:
+        database: the store.
+        folder: Control's `state_dir`.
+        key: of this folder, better from elsewhere.
+        kept: lines of checkpoints that were kept elsewhere: all of them must be there.
+        pause: waits.
+    """
     earlier = read_lines(folder)
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
-        numbered = connection.execute("SELECT number, line FROM audit_checkpoint ORDER BY number").fetchall()
-        stored = [line if number == place else "" for place, (number, line) in enumerate(numbered, 1)]
-        beside = _read_settled(folder, len(stored), len(earlier), pause)
-        verdict = judge(stored, read_pages(connection, pause), key, kept)
-    except sqlite3.DatabaseError as error:
+        with database.scan() as connection:
+            numbered = connection.execute("SELECT number, line FROM audit_checkpoint ORDER BY number").fetchall()
+            stored = [line if number == place else "" for place, (number, line) in enumerate(numbered, 1)]
+            beside = _read_settled(folder, len(stored), len(earlier), pause)
+            verdict = judge(stored, read_pages(connection, pause), key, kept)
+    except database.refusals as error:
         return Verdict(0, 0, 0, (Flaw("row", 0, f"can't be read: the store is damaged ({error})"),))
-    finally:
-        connection.close()
     # What Control wrote since `stored` was read is judged the next time.
     flaw = compare_lines(stored, beside[: max(len(stored), len(earlier))])
     return verdict if flaw is None else msgspec.structs.replace(verdict, flaws=(*verdict.flaws, flaw))
@@ -138,7 +151,7 @@ def judge(lines: Sequence[str], pages: Iterable[Iterable[StoredRow]], key: Publi
     return Verdict(log.rows, len(checkpoints), unsigned, tuple(flaws))
 
 
-def read_pages(connection: sqlite3.Connection, pause: Callable[[float], None]) -> Iterator[list[StoredRow]]:
+def read_pages(connection: Connection, pause: Callable[[float], None]) -> Iterator[list[StoredRow]]:
     """All rows, page by page, each page read at once: no reader stands in the way of Control's write-ahead log."""
     after = 0
     while page := connection.execute(SELECT_ROWS, (after, PAGE)).fetchall():

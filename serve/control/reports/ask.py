@@ -63,7 +63,7 @@ _COLUMNS = ", ".join((*DIMENSIONS, *SUMS))
 _TAIL = SUM_LEDGER.format(
     where="seq > (SELECT seq FROM spend_folded) AND at_ns >= :from_hour * 3600000000000 AND at_ns < :to_hour * 3600000000000"
 )
-SOURCE = f"(SELECT {_COLUMNS} FROM spend_hour WHERE hour >= :from_hour AND hour < :to_hour UNION ALL SELECT {_COLUMNS} FROM ({_TAIL}))"  # noqa: S608
+SOURCE = f"(SELECT {_COLUMNS} FROM spend_hour WHERE hour >= :from_hour AND hour < :to_hour UNION ALL SELECT {_COLUMNS} FROM ({_TAIL}) AS tail)"  # noqa: S608
 """Hours of the ledger as rows of `spend_hour`, with what isn't folded yet."""
 
 

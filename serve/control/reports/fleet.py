@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import logging
-import sqlite3
 from collections.abc import Callable, Iterable
 
 from turnout.models.errors import TurnoutError
 from turnout.serve.control.committer import Committer
+from turnout.serve.control.database import Connection
 from turnout.serve.control.report import RouterReport
 from turnout.serve.control.roster import Roster
 
@@ -17,7 +17,8 @@ LONGEST_GAP_MS = 600_000
 
 _UPSERT = (
     "INSERT INTO pool_minute (minute, target, replica_ms, busy_ms) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT DO UPDATE SET replica_ms = replica_ms + excluded.replica_ms, busy_ms = busy_ms + excluded.busy_ms"
+    "ON CONFLICT (minute, target) DO UPDATE SET "
+    "replica_ms = pool_minute.replica_ms + excluded.replica_ms, busy_ms = pool_minute.busy_ms + excluded.busy_ms"
 )
 _log = logging.getLogger("turnout.spend")
 
@@ -111,5 +112,5 @@ def count_targets(reports: Iterable[RouterReport]) -> dict[str, tuple[int, int]]
     return counts
 
 
-def _add(connection: sqlite3.Connection, rows: list[tuple[int, str, int, int]]) -> None:
+def _add(connection: Connection, rows: list[tuple[int, str, int, int]]) -> None:
     connection.executemany(_UPSERT, rows)

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import sqlite3
 
 from turnout.models.errors import TurnoutError
 from turnout.serve.control.committer import Committer
+from turnout.serve.control.database import Connection
 
 PAGE = 5000
 """Ledger rows folded in one go: 2 ms of the committer's thread, which new rows wait for at most."""
@@ -23,30 +23,33 @@ SUMS = (
 
 SUM_LEDGER = f"""
     SELECT at_ns / {HOUR_NS} AS hour, tenant, key_id, model, target, tags, min(seq) AS first_seq, max(seq) AS last_seq,
-        count(*) AS attempts, sum(attempt = 1) AS requests, sum(failure = '') AS succeeded, sum(failure = 'client_left') AS cancelled,
-        sum(failure = 'hedge_lost') AS hedges_lost,
-        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-        sum(cache_read_tokens) AS cache_read_tokens, sum(reasoning_tokens) AS reasoning_tokens,
-        sum(usage_source = 'estimated') AS estimated, sum(cost_nusd IS NOT NULL) AS priced,
-        sum(cost_nusd IS NULL AND usage_source <> '') AS unpriced, coalesce(sum(cost_nusd), 0) AS cost_nusd
+        count(*) AS attempts, count(*) FILTER (WHERE attempt = 1) AS requests,
+        count(*) FILTER (WHERE failure = '') AS succeeded, count(*) FILTER (WHERE failure = 'client_left') AS cancelled,
+        count(*) FILTER (WHERE failure = 'hedge_lost') AS hedges_lost,
+        CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+        CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens, CAST(sum(reasoning_tokens) AS BIGINT) AS reasoning_tokens,
+        count(*) FILTER (WHERE usage_source = 'estimated') AS estimated, count(cost_nusd) AS priced,
+        count(*) FILTER (WHERE cost_nusd IS NULL AND usage_source <> '') AS unpriced,
+        CAST(coalesce(sum(cost_nusd), 0) AS BIGINT) AS cost_nusd
     FROM ledger WHERE {{where}} GROUP BY {", ".join(str(n + 1) for n in range(len(DIMENSIONS)))}
 """  # noqa: S608  our own names
-"""Rows as `spend_hour` has them, of the ledger's rows `{where}`."""
+"""Rows as `spend_hour` has them, of the ledger's rows `{where}`. The casts are for PostgreSQL, whose sums of whole numbers divide like fractions."""
 
 _FOLD = (
     f"INSERT INTO spend_hour ({', '.join(DIMENSIONS)}, first_seq, last_seq, {', '.join(SUMS)}) "
-    f"{SUM_LEDGER.format(where='seq > ? AND seq <= ?')} ON CONFLICT DO UPDATE SET "
-    "first_seq = min(first_seq, excluded.first_seq), last_seq = max(last_seq, excluded.last_seq), "
-    + ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+    f"{SUM_LEDGER.format(where='seq > ? AND seq <= ?')} "
+    f"ON CONFLICT ({', '.join(DIMENSIONS)}) DO UPDATE SET last_seq = excluded.last_seq, "
+    + ", ".join(f"{name} = spend_hour.{name} + excluded.{name}" for name in SUMS)
 )
 _log = logging.getLogger("turnout.spend")
 
 
-def fold(connection: sqlite3.Connection, limit: int = PAGE) -> int:
+def fold(connection: Connection, limit: int = PAGE) -> int:
     """Add up to `limit` more rows of the ledger to the hours, in the caller's transaction; how many there were, less than `limit` at the end."""
     (folded,) = connection.execute("SELECT seq FROM spend_folded").fetchone()
     last, count = connection.execute(
-        "SELECT max(seq), count(*) FROM (SELECT seq FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?)", (folded, limit)
+        "SELECT max(seq), count(*) FROM (SELECT seq FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?) AS page",
+        (folded, limit),
     ).fetchone()
     if count:
         connection.execute(_FOLD, (folded, last))

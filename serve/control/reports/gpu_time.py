@@ -1,21 +1,22 @@
 """Reads what local pools' GPU time cost in the hours of a report, and lays out how requests share it."""
 
-import sqlite3
 from collections.abc import Sequence
 
 import msgspec
 
+from turnout.serve.control.database import Connection
 from turnout.serve.control.reports.ask import SOURCE, Ask
 from turnout.serve.control.reports.gpu import MS_IN_HOUR, OUTPUT_WEIGHT, RATE_PARTS, PoolHour, price_hours, rate_hours
 from turnout.serve.control.reports.prices import PriceVersion
 
 MINUTE_NS = 60_000_000_000
 
-_WEIGHT = f"(max(0, input_tokens - cache_read_tokens) + {OUTPUT_WEIGHT} * output_tokens)"
+_FRESH_TOKENS = "CASE WHEN input_tokens > cache_read_tokens THEN input_tokens - cache_read_tokens ELSE 0 END"
+_WEIGHT = f"({_FRESH_TOKENS} + {OUTPUT_WEIGHT} * output_tokens)"
 SHARE = f"({_WEIGHT} * coalesce(rate, 0) / {RATE_PARTS})"
 """Nano-USD of GPU time of one row of `SPENT`, rounded down."""
 
-SPENT = f"{SOURCE} AS spent LEFT JOIN temp.gpu_target USING (target) LEFT JOIN temp.gpu_rate USING (hour, pool)"
+SPENT = f"{SOURCE} AS spent LEFT JOIN gpu_target USING (target) LEFT JOIN gpu_rate USING (hour, pool)"
 """The rows of a report, each with the `pool` whose GPU time it shares, or NULL, and that hour's `rate`."""
 
 
@@ -37,11 +38,11 @@ class IdlePool(msgspec.Struct, frozen=True):
     idle_nusd: int
 
 
-def share_gpus(connection: sqlite3.Connection, ask: Ask, versions: Sequence[PriceVersion]) -> list[IdlePool]:
+def share_gpus(connection: Connection, ask: Ask, versions: Sequence[PriceVersion]) -> list[IdlePool]:
     """Fill the temporary tables that `SPENT` joins; what no request shares is returned."""
-    connection.execute("CREATE TEMP TABLE gpu_target (target TEXT PRIMARY KEY, pool TEXT NOT NULL) WITHOUT ROWID")
+    connection.execute("CREATE TEMP TABLE gpu_target (target TEXT PRIMARY KEY, pool TEXT NOT NULL)")
     connection.execute(
-        "CREATE TEMP TABLE gpu_rate (hour INTEGER, pool TEXT, rate INTEGER NOT NULL, PRIMARY KEY (hour, pool)) WITHOUT ROWID"
+        "CREATE TEMP TABLE gpu_rate (hour BIGINT, pool TEXT, rate BIGINT NOT NULL, PRIMARY KEY (hour, pool))"
     )
     priced = {
         target: price.pool
@@ -51,21 +52,19 @@ def share_gpus(connection: sqlite3.Connection, ask: Ask, versions: Sequence[Pric
     }
     if not priced:
         return []
-    connection.executemany("INSERT INTO temp.gpu_target VALUES (?, ?)", priced.items())
+    connection.executemany("INSERT INTO gpu_target VALUES (?, ?)", priced.items())
     hours = _read_hours(connection, ask, versions)
     weights = connection.execute(
-        f"SELECT hour, pool, sum({_WEIGHT}) FROM {SOURCE} JOIN temp.gpu_target USING (target) GROUP BY hour, pool",  # noqa: S608
+        f"SELECT hour, pool, sum({_WEIGHT}) FROM {SOURCE} JOIN gpu_target USING (target) GROUP BY hour, pool",  # noqa: S608
         ask.to_values(),
     )
     rates = rate_hours(hours, {(hour, pool): weight for hour, pool, weight in weights})
-    connection.executemany(
-        "INSERT INTO temp.gpu_rate VALUES (?, ?, ?)", ((*place, rate) for place, rate in rates.items())
-    )
+    connection.executemany("INSERT INTO gpu_rate VALUES (?, ?, ?)", ((*place, rate) for place, rate in rates.items()))
     shares = f"SELECT pool, sum({SHARE}) FROM {SPENT} WHERE pool IS NOT NULL GROUP BY pool"  # noqa: S608
     return _sum_idle(hours, dict(connection.execute(shares, ask.to_values())))
 
 
-def _read_hours(connection: sqlite3.Connection, ask: Ask, versions: Sequence[PriceVersion]) -> list[PoolHour]:
+def _read_hours(connection: Connection, ask: Ask, versions: Sequence[PriceVersion]) -> list[PoolHour]:
     """Pools' hours, each at the prices that were in force; an hour in which they changed comes twice."""
     hours: list[PoolHour] = []
     for number, version in enumerate(versions):

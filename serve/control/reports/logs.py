@@ -1,12 +1,12 @@
 """Lists the ledger's rows that somebody asks for, page by page."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from turnout.models.ledger import LedgerEntry
+from turnout.serve.control.database import Connection
 from turnout.serve.control.reports.ask import Filters
 from turnout.serve.control.reports.fold import HOUR_NS
 from turnout.serve.control.reports.prices import PriceVersion, find_version, list_versions
@@ -36,7 +36,7 @@ class LogRow(msgspec.Struct, frozen=True):
 
 
 def list_rows(
-    connection: sqlite3.Connection, filters: Filters, begins_ns: int, ends_ns: int, after: int, limit: int
+    connection: Connection, filters: Filters, begins_ns: int, ends_ns: int, after: int, limit: int
 ) -> list[LogRow]:
     """
     Up to `limit` rows with a `seq` above `after` and a time from `begins_ns` until before `ends_ns`, in order.
@@ -66,7 +66,7 @@ def list_rows(
     return _add_owners(connection, [(seq, msgspec.convert(fields, LedgerEntry, strict=False)) for seq, *fields in rows])
 
 
-def _add_owners(connection: sqlite3.Connection, entries: Sequence[tuple[int, LedgerEntry]]) -> list[LogRow]:
+def _add_owners(connection: Connection, entries: Sequence[tuple[int, LedgerEntry]]) -> list[LogRow]:
     owners, versions = read_owners(connection), list_versions(connection)
     return [
         LogRow(seq, entry, owner.team, owner.user, _name_version(versions, entry))

@@ -1,13 +1,13 @@
 """Which prices were in force when: a version is kept whenever accepted settings have others, so that old rows stay explainable."""
 
 import hashlib
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 import msgspec
 from pydantic import ValidationError
 
 from turnout.serve.config.dynamic import DynamicConfig
+from turnout.serve.control.database import Connection
 from turnout.serve.control.store import Accepted
 
 EXPLAINED_WITHIN_NS = 5_000_000_000
@@ -60,7 +60,7 @@ class PriceVersion(msgspec.Struct, frozen=True):
 _prices = msgspec.json.Decoder(dict[str, TargetPrice])
 
 
-def record_prices(connection: sqlite3.Connection, accepted: Accepted) -> None:
+def record_prices(connection: Connection, accepted: Accepted) -> None:
     """Keep the prices of accepted settings, in the caller's transaction if they are others than the version before; what isn't settings has none."""
     try:
         prices = read_prices(DynamicConfig.model_validate_json(accepted.document))
@@ -75,7 +75,7 @@ def record_prices(connection: sqlite3.Connection, accepted: Accepted) -> None:
         )
 
 
-def list_versions(connection: sqlite3.Connection) -> list[PriceVersion]:
+def list_versions(connection: Connection) -> list[PriceVersion]:
     """All versions, the oldest first."""
     rows = connection.execute("SELECT number, hash, at_ns, prices FROM price_version ORDER BY number")
     return [PriceVersion(number, name, at_ns, _prices.decode(text)) for number, name, at_ns, text in rows]

@@ -1,12 +1,12 @@
 """The report of what was spent: sums of the ledger, by whatever they are grouped."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from turnout.serve.control.database import Connection
 from turnout.serve.control.reports.ask import Ask
 from turnout.serve.control.reports.fold import HOUR_NS
 from turnout.serve.control.reports.gpu_time import SHARE, SPENT, IdlePool, share_gpus
@@ -102,7 +102,7 @@ class Report(msgspec.Struct, frozen=True):
     prices: list[Version]
 
 
-def make_report(connection: sqlite3.Connection, ask: Ask) -> Report:
+def make_report(connection: Connection, ask: Ask) -> Report:
     """Read and sum what is asked for, from one state of the store."""
     versions = list_versions(connection)
     idle = share_gpus(connection, ask, versions)
@@ -145,7 +145,7 @@ def _in_force(versions: Sequence[PriceVersion], ask: Ask) -> list[PriceVersion]:
     return before + within
 
 
-def _read_sums(connection: sqlite3.Connection, ask: Ask) -> Iterator[tuple[Mapping[str, Any], Amounts]]:
+def _read_sums(connection: Connection, ask: Ask) -> Iterator[tuple[Mapping[str, Any], Amounts]]:
     """Sums by the columns that the groups come from."""
     columns = list(dict.fromkeys(column for group in ask.groups for column in _COLUMNS_OF[group]))
     sums = ", ".join(f"coalesce(sum({amount}), 0)" for amount in _AMOUNTS)

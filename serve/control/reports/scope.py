@@ -1,9 +1,10 @@
-"""Whose spending an actor of the admin routes may see: pure."""
+"""Whose spending and budgets an actor of the admin routes may see: pure."""
 
 import msgspec
 
 from turnout.models.access import Actor, Role
 from turnout.models.errors import Forbidden
+from turnout.serve.control.directory.grantee import Grantee
 from turnout.serve.control.reports.ask import Filters
 
 
@@ -25,6 +26,15 @@ def narrow(actor: Actor, filters: Filters) -> Filters:
 def sees_all(actor: Actor) -> bool:
     """Whether the actor is bound to nobody: then idle time is its business, too."""
     return not _bounds(actor)
+
+
+def sees_money_of(actor: Actor, owner: Grantee | None) -> bool:
+    """Whether the actor may see what the owner of a budget spends; what has no owner any more is for those who are bound to nobody."""
+    bounds = _bounds(actor)
+    if owner is None:
+        return not bounds
+    places = {"org": owner.tenant, "team": owner.team, "user": owner.user}
+    return all(places[name] == own for name, own in bounds.items())
 
 
 def _bounds(actor: Actor) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """Whose keys the ledger's key ids are, as the directory says now."""
 
 import json
-import sqlite3
 from collections.abc import Mapping
 
 import msgspec
+
+from turnout.serve.control.database import Connection
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -21,7 +22,7 @@ IS_OF_TEAM = "key_id IN (SELECT id FROM grantee WHERE kind = 'key' AND team = :t
 IS_OF_USER = "key_id IN (SELECT id FROM grantee WHERE kind = 'key' AND user_id = :user)"
 
 
-def read_owners(connection: sqlite3.Connection) -> Mapping[str, Owner]:
+def read_owners(connection: Connection) -> Mapping[str, Owner]:
     """By key id, deleted keys too; a key has its own tags and those of its user, team and organisation."""
     rows = connection.execute("SELECT kind, id, name, tenant, team, user_id, tags FROM grantee").fetchall()
     tags = {(kind, name): json.loads(text) for kind, name, *_, text in rows}

@@ -12,7 +12,8 @@ from turnout.models.errors import BadRequest, NoTarget
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.secret import ConfigError
-from turnout.serve.control.sqlite import MIGRATIONS, SqliteStore, chain_hash, digest_event
+from turnout.serve.control.events import chain_hash, digest_event
+from turnout.serve.control.sqlite import MIGRATIONS, SqliteStore
 from turnout.serve.control.store import Accepted, ControlStore
 
 

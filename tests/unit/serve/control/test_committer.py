@@ -9,6 +9,7 @@ import pytest
 
 from turnout.models.errors import NoTarget
 from turnout.serve.control.committer import Committer
+from turnout.serve.control.sqlite import SqliteSession
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -17,11 +18,15 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_session(path: Path) -> SqliteSession:
+    return SqliteSession(connect(path))
+
+
 async def test_jobs_that_come_together_are_committed_together(tmp_path: Path) -> None:
     connection = connect(tmp_path / "db")
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
-    committer = Committer(connection, linger_s=0.05)
+    committer = Committer(SqliteSession(connection), linger_s=0.05)
     await asyncio.gather(
         *(committer.write(lambda c, n=n: c.execute("INSERT INTO t VALUES (?)", (n,))) for n in range(50))
     )
@@ -31,13 +36,13 @@ async def test_jobs_that_come_together_are_committed_together(tmp_path: Path) ->
 
 
 async def test_work_is_never_done_on_the_event_loops_thread(tmp_path: Path) -> None:
-    committer = Committer(connect(tmp_path / "db"))
+    committer = Committer(open_session(tmp_path / "db"))
     assert await committer.write(lambda _: threading.current_thread().name) == "turnout-committer"
     await committer.close()
 
 
 async def test_more_than_the_disk_takes_is_refused_instead_of_queued_without_end(tmp_path: Path) -> None:
-    committer = Committer(connect(tmp_path / "db"), capacity=2)
+    committer = Committer(open_session(tmp_path / "db"), capacity=2)
     blocked, go_on = threading.Event(), threading.Event()
 
     def block(_: sqlite3.Connection) -> None:
@@ -56,7 +61,7 @@ async def test_more_than_the_disk_takes_is_refused_instead_of_queued_without_end
 
 
 async def test_a_caller_that_leaves_does_not_stop_the_others(tmp_path: Path) -> None:
-    committer = Committer(connect(tmp_path / "db"), linger_s=0.02)
+    committer = Committer(open_session(tmp_path / "db"), linger_s=0.02)
     leaving = asyncio.create_task(committer.write(lambda c: c.execute("INSERT INTO t VALUES (1)")))
     staying = asyncio.create_task(committer.write(lambda _: "kept"))
     await asyncio.sleep(0)
@@ -67,7 +72,7 @@ async def test_a_caller_that_leaves_does_not_stop_the_others(tmp_path: Path) -> 
 
 
 async def test_a_failed_commit_fails_every_job_of_its_batch(tmp_path: Path) -> None:
-    committer = Committer(connect(tmp_path / "db"), linger_s=0.02)
+    committer = Committer(open_session(tmp_path / "db"), linger_s=0.02)
 
     def end_transaction(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")  # as SQLite does by itself when the disk is full

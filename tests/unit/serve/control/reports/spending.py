@@ -4,7 +4,6 @@ import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -134,7 +133,3 @@ def accepted(gpu_hour_usd: float | None = None, at_ns: int = 1, gpus: int = 1, p
         }
     )
     return Accepted(config.fingerprint(), at_ns, config.model_dump_json().encode())
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, isolation_level=None)

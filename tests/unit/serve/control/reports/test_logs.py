@@ -1,14 +1,16 @@
 """Pages of the ledger are its rows, folded or not, whatever is asked for."""
 
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.unit.serve.control.reports.spending import KEYS, START_HOUR, connect, random_entry, write_entries, write_keys
+from tests.unit.serve.control.reports.spending import KEYS, START_HOUR, random_entry, write_entries, write_keys
 from turnout.serve.control.reports.ask import Filters
 from turnout.serve.control.reports.fold import HOUR_NS, fold
 from turnout.serve.control.reports.logs import list_rows
+from turnout.serve.control.reports.reader import Reader
 from turnout.serve.control.sqlite import SqliteStore
 
 
@@ -21,7 +23,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(tmp_path: Path, fol
     await write_entries(store, entries)
     if folded:
         await store.committer.write(lambda connection: fold(connection, folded))
-    connection = connect(store.path)
+    reader = Reader(store.database)
     for filters, begin, end in (
         (Filters(), 0, 2**62),
         (Filters(team="red", model="m"), 0, 2**62),
@@ -29,7 +31,9 @@ async def test_pages_follow_each_other_without_gap_or_repeat(tmp_path: Path, fol
         (Filters(org="nobody"), 0, 2**62),
     ):
         seen, after = [], 0
-        while page := list_rows(connection, filters, begin, end, after, 7):
+        while page := await reader.read(
+            partial(list_rows, filters=filters, begins_ns=begin, ends_ns=end, after=after, limit=7)
+        ):
             seen += [row.entry for row in page]
             after = page[-1].seq
         assert seen == [
@@ -41,5 +45,4 @@ async def test_pages_follow_each_other_without_gap_or_repeat(tmp_path: Path, fol
             and filters.model in ("", entry.model)
             and filters.team in ("", KEYS[entry.key_id][1])
         ]
-    connection.close()
     await store.close()

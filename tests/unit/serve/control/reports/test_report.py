@@ -12,7 +12,6 @@ from tests.unit.serve.control.reports.spending import (
     KEYS,
     START_HOUR,
     accepted,
-    connect,
     count,
     entry,
     random_entry,
@@ -23,6 +22,7 @@ from turnout.models.ledger import LedgerEntry
 from turnout.serve.control.reports.ask import Ask, Filters
 from turnout.serve.control.reports.fold import HOUR_NS, fold
 from turnout.serve.control.reports.prices import record_prices
+from turnout.serve.control.reports.reader import Reader
 from turnout.serve.control.reports.report import Report, make_report
 from turnout.serve.control.sqlite import SqliteStore
 
@@ -52,12 +52,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await opened.close()
 
 
-def report(store: SqliteStore, groups: str = "", hours: tuple[int, int] = (0, 10**6), **filters: str) -> Report:
-    connection = connect(store.path)
-    try:
-        return make_report(connection, Ask(*hours, tuple(groups.split(",")) if groups else (), Filters(**filters)))
-    finally:
-        connection.close()
+async def report(store: SqliteStore, groups: str = "", hours: tuple[int, int] = (0, 10**6), **filters: str) -> Report:
+    ask = Ask(*hours, tuple(groups.split(",")) if groups else (), Filters(**filters))
+    return await Reader(store.database).read(lambda connection: make_report(connection, ask))
 
 
 def record(store: SqliteStore, **settings: Any) -> Any:
@@ -74,7 +71,7 @@ async def test_sums_are_those_of_a_plain_count(store: SqliteStore, groups: str, 
     await write_entries(store, entries)
     for _ in range(folded // 85):
         await store.committer.write(lambda connection: fold(connection, 85))
-    made = report(store, groups)
+    made = await report(store, groups)
     expected = count(entries, GROUPS[groups])
     shown = {tuple(line.group.values()): line.amounts for line in made.lines} or {(): made.total}
     assert shown.keys() == expected.keys()
@@ -94,7 +91,7 @@ async def test_an_unknown_price_is_counted_apart_and_never_costs_nothing(store: 
             entry(4, cost_nusd=7, model="mixed"),
         ],
     )
-    lines = {line.group["model"]: line.amounts for line in report(store, "model").lines}
+    lines = {line.group["model"]: line.amounts for line in (await report(store, "model")).lines}
     assert (lines["dark"].cost_nusd, lines["dark"].unpriced) == (None, 1)
     assert (lines["unused"].cost_nusd, lines["unused"].unpriced) == (0, 0)
     assert (lines["mixed"].cost_nusd, lines["mixed"].unpriced) == (7, 1)
@@ -103,7 +100,7 @@ async def test_an_unknown_price_is_counted_apart_and_never_costs_nothing(store: 
 async def test_hours_bound_a_report_and_the_last_is_not_in_it(store: SqliteStore) -> None:
     await write_entries(store, [entry(n, at_ns=(START_HOUR + n) * HOUR_NS) for n in range(5)])
     await store.committer.write(lambda connection: fold(connection, 3))
-    assert report(store, hours=(START_HOUR + 1, START_HOUR + 4)).total.attempts == 3
+    assert (await report(store, hours=(START_HOUR + 1, START_HOUR + 4))).total.attempts == 3
 
 
 @pytest.mark.parametrize(
@@ -120,7 +117,7 @@ async def test_hours_bound_a_report_and_the_last_is_not_in_it(store: SqliteStore
 async def test_filters_choose_rows(store: SqliteStore, filters: dict[str, str], attempts: int) -> None:
     await write_keys(store)
     await write_entries(store, [entry(n, key_id=key, tenant=KEYS[key][0]) for n, key in enumerate(KEYS)])
-    assert report(store, **filters).total.attempts == attempts
+    assert (await report(store, **filters)).total.attempts == attempts
 
 
 async def test_folding_twice_counts_once_and_late_rows_join_their_hour(store: SqliteStore) -> None:
@@ -129,7 +126,7 @@ async def test_folding_twice_counts_once_and_late_rows_join_their_hour(store: Sq
     assert await store.committer.write(fold) == 0
     await write_entries(store, [entry(n) for n in range(12)])
     assert await store.committer.write(fold) == 2
-    assert report(store).total.attempts == 12
+    assert (await report(store)).total.attempts == 12
 
 
 async def test_gpu_time_is_shared_by_tokens_and_idle_time_stands_apart(store: SqliteStore) -> None:
@@ -145,7 +142,7 @@ async def test_gpu_time_is_shared_by_tokens_and_idle_time_stands_apart(store: Sq
             entry(3, target="far", key_id="k2", cost_nusd=500),
         ],
     )
-    made = report(store, "key")
+    made = await report(store, "key")
     lines = {line.group["key"]: line.amounts for line in made.lines}
     # An hour costs 4 USD; half of it was busy; the weights are 100 and 100 + 4 x 50.
     assert (lines["k1"].cost_nusd, lines["k1"].unpriced) == (500_000_000, 0)
@@ -167,13 +164,13 @@ async def test_shares_and_idle_time_are_the_whole_cost_whatever_is_asked_for(sto
         await write_times(store, START_HOUR + hour, there, rng.randrange(2 * there))
     await write_entries(store, [random_entry(rng, n) for n in range(300)])
     await store.committer.write(lambda connection: fold(connection, 120))
-    whole = report(store)
+    whole = await report(store)
     (idle,) = whole.idle
     assert whole.total.gpu_nusd + idle.idle_nusd == idle.gpu_nusd
     assert idle.idle_nusd >= 0
     for groups in ("key,model", "day", "target"):
-        assert sum(line.amounts.gpu_nusd for line in report(store, groups).lines) == whole.total.gpu_nusd
-    of_keys = [report(store, key=key) for key in KEYS]
+        assert sum(line.amounts.gpu_nusd for line in (await report(store, groups)).lines) == whole.total.gpu_nusd
+    of_keys = [await report(store, key=key) for key in KEYS]
     assert sum(each.total.gpu_nusd for each in of_keys) == whole.total.gpu_nusd
     assert all(each.idle == whole.idle for each in of_keys)
 
@@ -186,7 +183,7 @@ async def test_versions_in_force_are_named(store: SqliteStore) -> None:
         (START_HOUR + 9, "4e-6"),
     ):
         await record(store, price=price, at_ns=at * HOUR_NS)
-    made = report(store, hours=(START_HOUR, START_HOUR + 5))
+    made = await report(store, hours=(START_HOUR, START_HOUR + 5))
     assert [version.at_ns // HOUR_NS for version in made.prices] == [START_HOUR - 1, START_HOUR + 2]
 
 
