@@ -14,7 +14,7 @@ from turnout.serve.control.directory.permit import has_role, is_owner, lower_rol
 OWNER = Actor("admin", Role.ADMIN)
 """Who has the key of the state folder."""
 
-_OPEN = ("/key/", "/team/", "/user/", "/organization/", "/model/", "/spend/")
+_OPEN = ("/key/", "/team/", "/user/", "/organization/", "/model/", "/spend/", "/budget/")
 """Below these, every route asks by itself what its actor may; everywhere else only owners change anything, and only viewers of all look."""
 
 SignIn = Callable[[str], Actor | None]

@@ -74,7 +74,7 @@ class Control:
             InternalRoutes(ledger, book, roster, bell, sources=[directory, shares], treasury=self._money.treasury),
             args.host,
         )
-        budgets = BudgetRoutes(self._money.treasury, actors)
+        budgets = BudgetRoutes(self._money.treasury, actors, directory.find_owner)
         metrics = MetricsRoute(self._money.treasury, self._money.alerts_told, ledger)
         self._version = version("turnout")
         self._records = await Records.open(self._store, self._state.path, roster, actors, time.time_ns)

@@ -75,7 +75,7 @@ async def open_room(folder: Path) -> AsyncIterator[Room]:
         rig.clock.now,
         "0.0.test",
         DirectoryRoutes(rig.desk, rig.actors, roster, book, rig.clock.wall_ns),
-        BudgetRoutes(money.treasury, rig.actors),
+        BudgetRoutes(money.treasury, rig.actors, rig.book.find_owner),
         records,
         MetricsRoute(money.treasury, money.alerts_told, MeasuredLedger(rig.store, rig.clock.now)),
     )

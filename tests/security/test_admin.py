@@ -11,7 +11,7 @@ from tests.security.control_room import Room, open_room
 from tests.security.doors import METHODS, STRANGERS, send
 from turnout.models.exchange import Headers
 
-OF_THE_DIRECTORY = ("/key/", "/team/", "/user/", "/organization/", "/model/", "/spend/")
+OF_THE_DIRECTORY = ("/key/", "/team/", "/user/", "/organization/", "/model/", "/spend/", "/budget/")
 """Where members have something to see or to do; all else is the owners', and viewers' of all to see."""
 NOBODY = ("service", "blocked")
 NO_OWNERS = ("viewer", "team_viewer", "member", "team_admin", "tenant_admin")
@@ -99,6 +99,58 @@ async def test_what_another_organisation_has_is_neither_seen_nor_changed(room: R
         out = await send(room.door, "POST", path, bearer(room.keys[who]), json.dumps(body).encode())
         assert out.status in REFUSED | MISUNDERSTOOD, f"{path} {body}: {out.status}"
     assert await room.audit_rows() == before
+
+
+OF_SEARCH = {"team:search", "user:member", "user:team_admin", "key:members"}
+BUDGETS_SEEN = {
+    "owner": {"org:acme", "org:evil", "team:ads", "user:viewer", *OF_SEARCH},
+    "viewer": {"org:acme", "org:evil", "team:ads", "user:viewer", *OF_SEARCH},
+    "tenant_admin": {"org:acme", "team:ads", *OF_SEARCH},
+    "team_viewer": OF_SEARCH,
+    "team_admin": OF_SEARCH,
+    "member": {"user:member", "key:members"},
+}
+RESETS = {"owner": BUDGETS_SEEN["owner"], "tenant_admin": {"team:ads", *OF_SEARCH}}
+
+
+async def spread_budgets(room: Room) -> dict[str, str]:
+    """A budget on every level of two organisations and of none; bucket to budget id."""
+    made = [
+        ("/organization/update", {"organization_id": "acme"}),
+        ("/organization/new", {"organization_id": "evil"}),
+        ("/team/new", {"team_id": "ads", "organization_id": "acme"}),
+        ("/team/update", {"team_id": "search"}),
+        *(("/user/update", {"user_id": name}) for name in ("member", "team_admin", "viewer")),
+        ("/key/generate", {"user_id": "member", "key_alias": "members"}),
+    ]
+    found: dict[str, str] = {}
+    for path, fields in made:
+        body = json.dumps({**fields, "max_budget": 1}).encode()
+        out = await send(room.door, "POST", path, bearer(room.keys["owner"]), body)
+        assert out.status == 200, out.body
+        (budget,) = json.loads(out.body)["budgets"]
+        bucket = budget["budget_id"].removesuffix(":total")
+        found["key:members" if bucket.startswith("key:") else bucket] = budget["budget_id"]
+    return found
+
+
+@pytest.mark.parametrize("who", BUDGETS_SEEN)
+async def test_everybody_sees_the_budgets_that_are_theirs_and_no_other_and_admins_alone_reset_them(
+    room: Room, who: str
+) -> None:
+    budgets, key = await spread_budgets(room), bearer(room.keys[who])
+    listed = await send(room.door, "GET", "/budget/list", key)
+    assert {row["budget_id"] for row in json.loads(listed.body)} == {budgets[name] for name in BUDGETS_SEEN[who]}
+    absent = await send(room.door, "GET", "/budget/info", key, query=b"budget_id=team:none:total")
+    for name, budget_id in budgets.items():
+        out = await send(room.door, "GET", "/budget/info", key, query=f"budget_id={budget_id}".encode())
+        reset = await send(room.door, "POST", "/budget/reset", key, json.dumps({"budget_id": budget_id}).encode())
+        if name in BUDGETS_SEEN[who]:
+            assert out.status == 200, name
+            assert reset.status == (200 if name in RESETS.get(who, ()) else 403), name
+        else:
+            assert out.status == reset.status == absent.status == 404, name
+            assert out.body.replace(budget_id.encode(), b"team:none:total") == absent.body
 
 
 async def test_the_owner_gets_through_so_that_the_tests_above_say_something(room: Room) -> None:

@@ -115,6 +115,13 @@ class DirectoryBook:
         """The definition of a budget, by the id that principals have. May be asked on any thread."""
         return self._budgets.get(budget_id)
 
+    def find_owner(self, budget_id: str) -> Grantee | None:
+        """Whose budget it is, by the bucket that its id begins with; None where there's no such budget."""
+        if budget_id not in self._budgets:
+            return None
+        kind, owner_id, *_ = budget_id.split(":")
+        return self.find(Kind(kind), owner_id)
+
     async def is_taken(self, kind: Kind, grantee_id: str) -> bool:
         """Whether there is or was one of that id."""
         return await self._store.is_taken(kind, grantee_id)

@@ -1,13 +1,19 @@
 """The admin routes of budgets: what is spent, held and likely, and how a window is begun anew."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from turnout.models.access import Actor, Role
+from turnout.models.errors import Forbidden, NotFound
 from turnout.serve.control.actor import Actors
+from turnout.serve.control.directory.grantee import Grantee
+from turnout.serve.control.directory.permit import is_owner, may_change
 from turnout.serve.control.money.treasury import BudgetState, Treasury
+from turnout.serve.control.reports.scope import sees_money_of
 
 NUSD_IN_USD = 1_000_000_000
 BudgetId = Annotated[str, Field(max_length=256)]
@@ -23,29 +29,53 @@ class BudgetRef(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class BudgetRoutes:
-    """Adds the routes to an app. Definitions are changed where they stand: with keys, teams, users and organisations."""
+    """
+    Adds the routes to an app; each finds out who acts. Definitions are changed where they stand: with keys, teams, users and organisations.
+
+    Attributes:
+        find_owner: whose a budget is, by its id.
+    """
 
     treasury: Treasury
     actors: Actors
+    find_owner: Callable[[str], Grantee | None]
 
     def add_to(self, app: FastAPI) -> None:
         """All of them."""
+        acts = Annotated[Actor, Depends(self._find_actor)]
 
         @app.get("/budget/list", tags=["budgets"])
-        async def list_budgets() -> list[dict[str, Any]]:
-            """Every budget: what it is, what is spent and held of it, and what will have been spent at the window's end if it goes on like this."""
-            return [show_budget(state) for state in await self.treasury.list_states(self.treasury.list_budgets())]
+        async def list_budgets(actor: acts) -> list[dict[str, Any]]:
+            """The budgets that you may see: what each is, what is spent and held of it, and what will be at the window's end if it goes on like this."""
+            seen = [each for each in self.treasury.list_budgets() if sees_money_of(actor, self.find_owner(each.id))]
+            return [show_budget(state) for state in await self.treasury.list_states(seen)]
 
         @app.get("/budget/info", tags=["budgets"])
-        async def show_one(budget_id: Annotated[str, Query(max_length=256)]) -> dict[str, Any]:
+        async def show_one(actor: acts, budget_id: Annotated[str, Query(max_length=256)]) -> dict[str, Any]:
             """One budget."""
+            self._check_seen(actor, budget_id)
             return show_budget(await self.treasury.get_state(budget_id))
 
         @app.post("/budget/reset", tags=["budgets"])
-        async def reset(body: BudgetRef, request: Request) -> dict[str, Any]:
-            """Begin the window anew, as if nothing had been spent in it; the ledger keeps its rows."""
-            actor = self.actors.get(request.headers.get("authorization", "").encode("latin-1"))
+        async def reset(body: BudgetRef, actor: acts) -> dict[str, Any]:
+            """Begin the window anew, as if nothing had been spent in it; the ledger keeps its rows. For admins alone, since it's money given."""
+            self._check_seen(actor, body.budget_id)
+            self._check_reset(actor, body.budget_id)
             return show_budget(await self.treasury.reset(body.budget_id, actor.id))
+
+    def _find_actor(self, request: Request) -> Actor:
+        return self.actors.get(request.headers.get("authorization", "").encode("latin-1"))
+
+    def _check_seen(self, actor: Actor, budget_id: str) -> None:
+        """Raises NotFound for one that the actor may not see, as for one that isn't there."""
+        if not sees_money_of(actor, self.find_owner(budget_id)):
+            raise NotFound(f"there is no budget {budget_id!r}")
+
+    def _check_reset(self, actor: Actor, budget_id: str) -> None:
+        owner = self.find_owner(budget_id)
+        if is_owner(actor) or (actor.role is Role.ADMIN and owner is not None and may_change(actor, owner)):
+            return
+        raise Forbidden(f"your role ({actor.role.value}) doesn't let you begin the window of {budget_id!r} anew")
 
 
 def show_budget(state: BudgetState) -> dict[str, Any]:

@@ -200,6 +200,7 @@ TEAM_VIEWER = Actor("k", Role.VIEWER, "", "search")
         (OWNER, "POST", "/anything/new", True),
         (ORG_ADMIN, "GET", "/admin/ledger", False),
         (ORG_ADMIN, "POST", "/key/generate", True),
+        (TEAM_VIEWER, "GET", "/budget/list", True),
         (VIEWER, "GET", "/admin/ledger", True),
         (VIEWER, "PUT", "/admin/targets/x", False),
         (VIEWER, "GET", "/anything/list", True),

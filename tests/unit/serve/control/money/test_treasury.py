@@ -139,7 +139,7 @@ async def test_a_passed_share_is_told_once_a_window_and_kept_in_the_audit_log(ri
 async def test_the_routes_show_reset_and_foretell(rig: Rig) -> None:
     await rig.book("a", row(1, 400, "b"))
     app = FastAPI()
-    BudgetRoutes(rig.treasury, FakeActors()).add_to(app)  # type: ignore[arg-type]
+    BudgetRoutes(rig.treasury, FakeActors(), lambda _: None).add_to(app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://control") as client:
         (shown,) = (await client.get("/budget/list")).json()
         assert (shown["spend_nusd"], shown["max_budget_nusd"], shown["forecast"]) == (400, 1_000, 8e-7)
