@@ -5,10 +5,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from turnout.models.errors import TurnoutError
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
+from turnout.router.spool.spool import Spool
+
+Row = TypeVar("Row", LedgerEntry, AuditEvent)
 
 _log = logging.getLogger("turnout.outbox")
 
@@ -26,7 +29,8 @@ class Outbox:
     Owns everything that is still to be written after its client has left; bounded, and emptied by `drain`.
 
     Rows are sent in batches, and kept until Control has committed them. When more than `capacity` wait because Control is away, the oldest are
-    dropped and counted: the router goes on answering. Jobs run beside, at most `jobs` at once; more are refused.
+    dropped and counted: the router goes on answering. Jobs run beside, at most `jobs` at once; more are refused. Once there's a spool, it has a
+    copy of every row that waits.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Outbox:
         self._is_draining = False
         self._is_refused = False  # a full batch doesn't hurry then: it would be sent again with every new row
         self._sender: asyncio.Task[None] | None = None
+        self._spool: Spool | None = None
         self.dropped = 0
 
     def __repr__(self) -> str:
@@ -73,22 +78,34 @@ class Outbox:
         """Begin to send; call it on the event loop."""
         self._sender = asyncio.get_running_loop().create_task(self._send_for_ever())
 
+    def copy_into(self, spool: Spool) -> None:
+        """From now on every row that waits has a copy there, which ends when the row is safe; the caller closes it after `drain`."""
+        for entry in self._entries:
+            spool.put_entry(entry)
+        for event in self._events:
+            spool.put_event(event)
+        self._spool = spool
+
     def put_entry(self, entry: LedgerEntry) -> None:
         """Queue a ledger row."""
         self._entries.append(entry)
+        if self._spool is not None:
+            self._spool.put_entry(entry)
         if len(self._entries) >= self._batch:
             if not self._is_refused:
                 self._wake.set()
             if len(self._entries) > self._capacity:
                 self._entries.popleft()
-                self.dropped += 1
+                self._note_dropped(1, 0)
 
     def put_event(self, event: AuditEvent) -> None:
         """Queue an audit event."""
         self._events.append(event)
+        if self._spool is not None:
+            self._spool.put_event(event)
         if len(self._events) > self._capacity:
             self._events.popleft()
-            self.dropped += 1
+            self._note_dropped(0, 1)
 
     def try_run(self, job: Coroutine[None, None, None]) -> bool:
         """Run `job` beside the requests; False, and nothing run, when too many are running."""
@@ -111,6 +128,11 @@ class Outbox:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         return self.waiting
+
+    def _note_dropped(self, entries: int, events: int) -> None:
+        self.dropped += entries + events
+        if self._spool is not None:
+            self._spool.forget(entries, events)
 
     def _finish_job(self, task: asyncio.Task[None]) -> None:
         self._jobs.discard(task)
@@ -154,7 +176,15 @@ class Outbox:
         """Drop what is safe now; rows dropped for space meanwhile stood in front, so compare by identity."""
         if self._note_safe is not None:
             self._note_safe(entries)
-        for queue, safe in ((self._entries, entries), (self._events, events)):
-            for row in safe:
-                if queue and queue[0] is row:
-                    queue.popleft()
+        forgotten = [_forget_first(self._entries, entries), _forget_first(self._events, events)]
+        if self._spool is not None:
+            self._spool.forget(*forgotten)
+
+
+def _forget_first(queue: deque[Row], safe: tuple[Row, ...]) -> int:
+    """Take rows from the front, as far as they are still there; how many."""
+    before = len(queue)
+    for row in safe:
+        if queue and queue[0] is row:
+            queue.popleft()
+    return before - len(queue)

@@ -1,0 +1,1 @@
+"""Keeps rows where they outlive the process that wrote them, until Control has them."""
