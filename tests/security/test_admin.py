@@ -1,6 +1,7 @@
 """The admin routes: nobody without a role gets in, and nobody does more than the role says, on whatever routes there are."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tests.security.control_room import Room, open_room
 from tests.security.doors import METHODS, STRANGERS, send
 from turnout.models.exchange import Headers
+from turnout.serve.control.directory.grantee import Kind
 
 OF_THE_DIRECTORY = ("/key/", "/team/", "/user/", "/organization/", "/model/", "/spend/", "/budget/")
 """Where members have something to see or to do; all else is the owners', and viewers' of all to see."""
@@ -99,6 +101,47 @@ async def test_what_another_organisation_has_is_neither_seen_nor_changed(room: R
         out = await send(room.door, "POST", path, bearer(room.keys[who]), json.dumps(body).encode())
         assert out.status in REFUSED | MISUNDERSTOOD, f"{path} {body}: {out.status}"
     assert await room.audit_rows() == before
+
+
+MAKES = {
+    "viewer": set(),
+    "team_viewer": set(),
+    "member": {"key"},
+    "team_admin": {"key", "user"},
+    "tenant_admin": {"key", "user", "team"},
+}
+
+
+@pytest.mark.parametrize("who", MAKES)
+async def test_who_may_make_none_of_a_kind_does_not_learn_which_ids_there_are(room: Room, who: str) -> None:
+    await room.rig.add(Kind.ORGANIZATION, organization_id="evil")
+    await room.rig.add(Kind.TEAM, team_id="theirs", organization_id="evil")
+    await room.rig.add(Kind.USER, user_id="eve", team_id="theirs")
+    for kind, taken in (("organization", "evil"), ("team", "theirs"), ("user", "eve")):
+        bodies = [{f"{kind}_id": taken}, {f"{kind}_id": "nobody"}]
+        if kind not in MAKES[who]:
+            assert await refusals(room, who, f"/{kind}/new", *bodies) == {403}
+
+
+@pytest.mark.parametrize("who", MAKES)
+async def test_whoever_names_what_it_may_not_see_is_answered_as_if_it_were_not_there(room: Room, who: str) -> None:
+    await room.rig.add(Kind.ORGANIZATION, organization_id="evil")
+    await room.rig.add(Kind.TEAM, team_id="theirs", organization_id="evil")
+    await room.rig.add(Kind.USER, user_id="eve", team_id="theirs")
+    places = {"organization_id": "evil", "team_id": "theirs", "user_id": "eve"}
+    for path in ("/key/generate", "/user/new", "/team/new"):
+        for field, taken in places.items():
+            if path.split("/")[1] not in field:
+                assert await refusals(room, who, path, {field: taken}, {field: "nobody"}) <= {400, 403}
+
+
+async def refusals(room: Room, who: str, path: str, *bodies: dict[str, str]) -> set[int]:
+    """The statuses of these requests, whose answers must be the same but for the id they name, or one made up for them."""
+    outs = [await send(room.door, "POST", path, bearer(room.keys[who]), json.dumps(body).encode()) for body in bodies]
+    named = [re.escape(next(iter(body.values()))).encode() for body in bodies]
+    told = [re.sub(rb"'(%b|[ktu]-\d+)'" % name, b"ID", out.body) for out, name in zip(outs, named, strict=True)]
+    assert len(set(told)) == 1, told
+    return {out.status for out in outs}
 
 
 OF_SEARCH = {"team:search", "user:member", "user:team_admin", "key:members"}

@@ -14,7 +14,7 @@ from turnout.models.errors import BadRequest, Forbidden, NotFound
 from turnout.models.ledger import AuditEvent
 from turnout.serve.control.directory.book import DirectoryBook
 from turnout.serve.control.directory.grantee import DEFAULT_TENANT, Change, Grantee, Kind, Secret
-from turnout.serve.control.directory.permit import check_change, is_owner, lower_role, may_see, word_of
+from turnout.serve.control.directory.permit import check_change, check_make, is_owner, lower_role, may_see, word_of
 from turnout.serve.control.directory.resolve import find_excess, find_raised, resolve
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -109,8 +109,8 @@ class DirectoryDesk:
         """
         async with self.book.changing:
             old = self.get(actor, kind, grantee_id)
-            new = self._belong(actor, revise(old))
             check_change(actor, old)
+            new = self._belong(actor, revise(old))
             check_change(actor, new)
             self._check_more(actor, old, new)
             return new, await self._write(actor, f"{word_of(kind)}.{action}", Change((new,)))
@@ -161,6 +161,7 @@ class DirectoryDesk:
 
     async def _draft(self, actor: Actor, kind: Kind, parts: Mapping[str, str]) -> Grantee:
         """An empty one in its place."""
+        check_make(actor, kind)
         grantee_id = parts.get("id") or f"{_ID_PREFIXES[kind]}{self._new_id()}"
         if not _ID.fullmatch(grantee_id) or (kind is Kind.ORGANIZATION and grantee_id == DEFAULT_TENANT):
             raise BadRequest(
@@ -183,18 +184,18 @@ class DirectoryDesk:
         With team, organisation and role filled in from what it belongs to.
 
         Raises:
-            BadRequest: that doesn't exist, or isn't of one organisation.
+            BadRequest: that doesn't exist or isn't the actor's to see, or isn't of one organisation.
         """
-        user = self._find_part(Kind.USER, grantee.user, grantee)
+        user = self._find_part(actor, Kind.USER, grantee.user, grantee)
         team_id = grantee.team or (user.team if user else "")
-        team = self._find_part(Kind.TEAM, team_id, grantee)
+        team = self._find_part(actor, Kind.TEAM, team_id, grantee)
         tenants = [each.tenant for each in (team, user) if each] or [grantee.tenant or actor.tenant or DEFAULT_TENANT]
         if len({*tenants, *filter(None, [grantee.tenant])}) > 1:
             raise BadRequest(
                 f"{word_of(grantee.kind)} {grantee.id!r}: its team, user and organization don't belong together"
             )
-        if tenants[0] not in (DEFAULT_TENANT, grantee.id) and not self.book.find(Kind.ORGANIZATION, tenants[0]):
-            raise BadRequest(f"there is no organization {tenants[0]!r}", "organization_id")
+        if tenants[0] not in (DEFAULT_TENANT, grantee.id):
+            self._check_tenant(actor, tenants[0])
         if user and team_id != user.team and actor.role is not Role.ADMIN:
             raise Forbidden(
                 f"user {user.id!r} is in team {user.team!r}: only an admin gives it a key of another", "team_id"
@@ -204,13 +205,18 @@ class DirectoryDesk:
             return placed
         return msgspec.structs.replace(placed, role=lower_role(placed.role, user.role) if user else Role.SERVICE)
 
-    def _find_part(self, kind: Kind, part_id: str, grantee: Grantee) -> Grantee | None:
+    def _find_part(self, actor: Actor, kind: Kind, part_id: str, grantee: Grantee) -> Grantee | None:
         if not part_id or kind is grantee.kind:
             return None
         found = self.book.find(kind, part_id)
-        if found is None:
-            raise BadRequest(f"there is no {word_of(kind)} {part_id!r}", f"{word_of(kind)}_id")
+        if found is None or not may_see(actor, found):
+            raise BadRequest(f"there is no {word_of(kind)} {part_id!r} that you may see", f"{word_of(kind)}_id")
         return found
+
+    def _check_tenant(self, actor: Actor, tenant: str) -> None:
+        is_seen = is_owner(actor) or actor.tenant == tenant
+        if not is_seen or not self.book.find(Kind.ORGANIZATION, tenant):
+            raise BadRequest(f"there is no organization {tenant!r} that you may see", "organization_id")
 
     def _check_new(self, actor: Actor, grantee: Grantee) -> None:
         check_change(actor, grantee)

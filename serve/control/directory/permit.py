@@ -39,6 +39,12 @@ def may_see(actor: Actor, grantee: Grantee) -> bool:
     return grantee.team == actor.team or is_own_tenant
 
 
+def check_make(actor: Actor, kind: Kind) -> None:
+    """Raises Forbidden where the actor may make none of a kind, whatever it's called and wherever it would belong: asked before ids are looked up."""
+    if not is_owner(actor) and kind not in _MAKES[actor.role]:
+        raise Forbidden(f"your role ({actor.role.value}) doesn't let you make a {_WORDS[kind]}")
+
+
 def may_change(actor: Actor, grantee: Grantee) -> bool:
     """
     Whether the actor may make, change or delete it.
@@ -71,4 +77,11 @@ def word_of(kind: Kind) -> str:
     return _WORDS[kind]
 
 
+_MAKES = {
+    Role.ADMIN: (Kind.TEAM, Kind.USER, Kind.KEY),
+    Role.TEAM_ADMIN: (Kind.USER, Kind.KEY),
+    Role.MEMBER: (Kind.KEY,),
+    Role.VIEWER: (),
+    Role.SERVICE: (),
+}
 _WORDS = {Kind.ORGANIZATION: "organization", Kind.TEAM: "team", Kind.USER: "user", Kind.KEY: "key"}

@@ -46,7 +46,7 @@ class BudgetRoutes:
 
         @app.get("/budget/list", tags=["budgets"])
         async def list_budgets(actor: acts) -> list[dict[str, Any]]:
-            """The budgets that you may see: what each is, what is spent and held of it, and what will be at the window's end if it goes on like this."""
+            """The budgets that you may see, what is spent and held of each, and what will be at its window's end if it goes on like this."""
             seen = [each for each in self.treasury.list_budgets() if sees_money_of(actor, self.find_owner(each.id))]
             return [show_budget(state) for state in await self.treasury.list_states(seen)]
 

@@ -169,7 +169,7 @@ async def test_a_team_admin_gives_what_the_team_has_and_changes_only_what_is_in_
     other = await rig.key(team_id="ads")
     with pytest.raises(NotFound):
         await update(rig, tea, other.grantee.id, key_alias="mine")
-    with pytest.raises(Forbidden):
+    with pytest.raises(BadRequest, match="no team 'ads' that you may see"):
         await update(rig, tea, made.grantee.id, team_id="ads")
     with pytest.raises(Forbidden):
         await rig.add(USER, tea, user_id="big", user_role="admin")
