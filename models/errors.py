@@ -15,7 +15,7 @@ Every error that Turnout tells a caller about, as one tree.
     ├── HeaderTooLarge 431
     ├── InternalError 500
     ├── UpstreamFailed 502
-    ├── NoTarget 503
+    ├── NoTarget 503 ── Unservable 400
     └── UpstreamTimeout 504
 
 Arguments are positional only: an error with keyword-only arguments doesn't survive the pickling that Ray does.
@@ -212,11 +212,37 @@ class UpstreamFailed(TurnoutError):
 
 
 class NoTarget(TurnoutError):
-    """Nothing that may answer this request can do so now."""
+    """
+    Nothing that may answer this request can do so now.
+
+    Attributes:
+        reasons: codes of why the places that there are may not, such as `not_local` or `breaker_open`.
+    """
 
     status = 503
     kind = "overloaded_error"
     is_retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        reasons: frozenset[str] = frozenset(),
+        /,
+    ) -> None:
+        super().__init__(message, param, retry_after_s)
+        self.args = (message, param, retry_after_s, reasons)
+        self.reasons = reasons
+
+
+class Unservable(NoTarget):
+    """Nothing may ever answer this request as the config is; asking again is no use."""
+
+    status = 400
+    kind = "invalid_request_error"
+    code = "no_eligible_target"
+    is_retryable = False
 
 
 class UpstreamTimeout(TurnoutError):

@@ -71,6 +71,33 @@ class ContinueBy(enum.Enum):
     NEVER = "never"
 
 
+class Capability(enum.Enum):
+    """What a request may need that not every model has."""
+
+    TOOLS = "tools"
+    JSON_SCHEMA = "json_schema"
+    VISION = "vision"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """
+    What a model is good for, as far as somebody has said.
+
+    Attributes:
+        capabilities: all that it has, or None where nobody has said: then it isn't left out for lacking one.
+        context_tokens: the longest prompt and answer together, or None.
+        quality: 0 to 1, against the other models of the cluster; None where nobody has said.
+        tasks: what it's made for, such as `code` or `legal`.
+    """
+
+    capabilities: frozenset[Capability] | None = None
+    context_tokens: int | None = None
+    quality: float | None = None
+    tasks: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """
@@ -89,6 +116,11 @@ class Target:
         breaker: None has no breaker.
         max_output_tokens: of a request that names no limit and counts against a hard budget: without one, nothing bounds what it costs.
         continues_by: how it takes over an answer that it didn't begin. Replicas of one pool pass tokens to each other whatever is set here.
+        vendor: whose it is, as callers name it in `provider{order, only, ignore}`: a name under `providers`, or `local` for pools.
+        region: where prompts are processed, such as `eu`, or "" where nobody has said: then no request that must stay in a region goes there.
+        keeps_prompts: whether prompts may be kept there after the answer; taken for so unless the config denies it. Pools keep none.
+        card: what its model is good for.
+        gpu_hour_nusd: nano-USD that an hour of one replica costs, or None.
     """
 
     name: str
@@ -102,6 +134,11 @@ class Target:
     breaker: BreakerPolicy | None = BreakerPolicy()
     max_output_tokens: int = 4096
     continues_by: ContinueBy = ContinueBy.INSTRUCTION
+    vendor: str = ""
+    region: str = ""
+    keeps_prompts: bool = True
+    card: ModelCard = ModelCard()
+    gpu_hour_nusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

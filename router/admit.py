@@ -13,6 +13,7 @@ from turnout.models.openai.request import ApiRequest, Operation, parse_request
 from turnout.router.call import Arrival
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.router.directory import PREFIX, Directory
+from turnout.router.residency import ANYWHERE, both, read_residency
 from turnout.router.values import Constraints
 
 _ANONYMOUS = Principal("anonymous", "anonymous")
@@ -20,7 +21,7 @@ _UNKNOWN_KEY = "Incorrect or missing API key: send one of this gateway's keys as
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _SECONDS = re.compile(rb"\d{1,6}(\.\d{1,6})?")
 _WHOLE = re.compile(rb"-?\d{1,9}")
-_PRIORITY = b"x-turnout-priority"
+_PRIORITY, _RESIDENCY = b"x-turnout-priority", b"x-turnout-residency"
 _TOTAL, _FIRST_TOKEN, _GAP = b"x-turnout-timeout-s", b"x-turnout-ttft-s", b"x-turnout-gap-s"
 
 LOWEST = 100
@@ -152,19 +153,21 @@ def _constraints(
     head: RequestHead, principal: Principal, request: ApiRequest, route: ModelRoute, now: float
 ) -> Constraints:
     headers = head.headers
-    residency = headers.get(b"x-turnout-residency")
-    if residency is not None and residency != b"local":
-        raise BadRequest(
-            f"x-turnout-residency is {residency.decode('latin-1')!r}; the only value is 'local'.", "x-turnout-residency"
-        )
+    label = headers.get(_RESIDENCY)
+    residency = ANYWHERE if label is None else read_residency(label)
+    preferences = request.preferences
     total, first_token, gap = headers.get(_TOTAL), headers.get(_FIRST_TOKEN), headers.get(_GAP)
     timeouts = route.timeouts
     total_s = (request.timeout_s or timeouts.total_s) if total is None else _read_seconds(_TOTAL, total)
     return Constraints(
-        residency is not None or principal.is_local_only,
+        residency.is_local_only or principal.is_local_only,
         now + min(total_s, timeouts.total_s),
         None if first_token is None else _try_shorten(timeouts.first_token_s, _FIRST_TOKEN, first_token),
         None if gap is None else _try_shorten(timeouts.gap_s, _GAP, gap),
+        both(residency.regions, principal.allowed_regions),
+        residency.is_private or (preferences is not None and preferences.is_private),
+        request.needs,
+        preferences,
     )
 
 

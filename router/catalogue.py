@@ -104,6 +104,22 @@ class Degrade:
 
 
 @dataclass(frozen=True, slots=True)
+class Routing:
+    """
+    How a model's requests are spread over what may answer them.
+
+    Attributes:
+        strategy: names with weights; one alone, or several that are weighed against each other.
+        home: the gateway's own region, or "".
+        places: latitude and longitude of regions, in degrees.
+    """
+
+    strategy: tuple[tuple[str, float], ...] = (("power_of_two", 1.0),)
+    home: str = ""
+    places: tuple[tuple[str, tuple[float, float]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRoute:
     """
     One public model name and what may answer for it.
@@ -120,6 +136,7 @@ class ModelRoute:
         hedging: None is off.
         continues: whether a stream that breaks in the middle is continued elsewhere.
         limits: of all requests for this model, whoever asks; the gateway's own included.
+        routing: how its requests are spread.
     """
 
     name: str
@@ -135,6 +152,7 @@ class ModelRoute:
     hedging: Hedging | None = None
     continues: bool = True
     limits: tuple[Limit, ...] = ()
+    routing: Routing = Routing()
 
 
 @dataclass(frozen=True, slots=True)

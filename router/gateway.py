@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 
 from turnout.models.access import Principal
 from turnout.models.errors import (
@@ -32,6 +33,7 @@ from turnout.router.values import Features
 
 # From this size on, reading a body would hold up everybody else for milliseconds.
 THREAD_BYTES = 1024 * 1024
+_SESSION, _REGION, _TASK = b"x-turnout-session", b"x-turnout-region", b"x-turnout-task"
 _POLICY: Mapping[type[TurnoutError], tuple[str, str]] = {
     Unauthorized: ("key.refuse", "key"),
     Forbidden: ("key.refuse", "key"),
@@ -116,7 +118,7 @@ class Gateway:
         if self._guard is not None:
             request = await self._guard.check(request, principal)
             out = self._guard.watch(request, out)
-        features = describe(request)
+        features = describe(request, head, principal)
         if self._shape is not None:
             request = await self._shape.shape(request, features)
 
@@ -186,10 +188,16 @@ class Gateway:
         return await asyncio.to_thread(admit, operation, head, body, self.catalogue, self._directory, arrival)
 
 
-def describe(request: ApiRequest) -> Features:
+def describe(request: ApiRequest, head: RequestHead, principal: Principal) -> Features:
     """What planning may know of a request."""
+    headers = head.headers
+    session = headers.get(_SESSION) or request.session.encode()
     return Features(
-        prompt_tokens=1 + request.prompt_bytes // BYTES_PER_TOKEN, max_output_tokens=request.max_output_tokens
+        1 + request.prompt_bytes // BYTES_PER_TOKEN,
+        request.max_output_tokens,
+        blake2b(principal.tenant.encode() + b"\0" + session, digest_size=16).digest() if session else b"",
+        headers.get(_REGION, b"").decode("latin-1"),
+        headers.get(_TASK, b"").decode("latin-1"),
     )
 
 

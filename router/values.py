@@ -2,6 +2,9 @@
 
 import msgspec
 
+from turnout.models.openai.preferences import Preferences
+from turnout.models.target import Capability
+
 
 class Constraints(msgspec.Struct, frozen=True):
     """
@@ -12,12 +15,20 @@ class Constraints(msgspec.Struct, frozen=True):
         deadline_at: when everything has to be over, in event-loop time.
         first_token_s: seconds an attempt has for its first token, as the caller asks, or None for the model's.
         gap_s: seconds a stream may be silent, as the caller asks, or None for the model's.
+        regions: the prompt is processed in one of these only, or None for anywhere.
+        is_private: nobody may keep the prompt.
+        needs: what the model must be able to do.
+        preferences: the caller's wishes about who answers, or None.
     """
 
     is_local_only: bool
     deadline_at: float
     first_token_s: float | None = None
     gap_s: float | None = None
+    regions: frozenset[str] | None = None
+    is_private: bool = False
+    needs: frozenset[Capability] = frozenset()
+    preferences: Preferences | None = None
 
 
 class Features(msgspec.Struct, frozen=True):
@@ -27,7 +38,13 @@ class Features(msgspec.Struct, frozen=True):
     Attributes:
         prompt_tokens: estimate, from bytes.
         max_output_tokens: the caller's limit, or None.
+        session: 16 bytes of the conversation that it belongs to, hashed with its tenant, or none.
+        region: where the caller says that it is, or "".
+        task: what the caller says that it's for, such as `code`, or "".
     """
 
     prompt_tokens: int
     max_output_tokens: int | None
+    session: bytes = b""
+    region: str = ""
+    task: str = ""

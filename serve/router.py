@@ -33,7 +33,7 @@ from turnout.router.money.purses import Purses
 from turnout.router.observe import Observer
 from turnout.router.outbox import Outbox
 from turnout.router.plan.fleet import Fleet
-from turnout.router.plan.power_of_two import power_of_two
+from turnout.router.plan.strategies.named import Strategies
 from turnout.serve.active_config import ActiveConfig
 from turnout.serve.collector import rest_collector
 from turnout.serve.config.arguments import RouterArgs
@@ -74,6 +74,7 @@ class Router:
         self._outbox = Outbox(self._link, router=self._name, note_safe=self._purses.note_safe)
         self._fleet = Fleet()
         self._slots = Slots()
+        self._strategies = Strategies(random.Random())
         self._issuers = Issuers(time.time)
         self._directory = Directory(self._issuers.sessions)
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
@@ -169,7 +170,7 @@ class Router:
     def _make_gateway(self) -> Gateway:
         attempts = Attempts(
             fleet=self._fleet,
-            strategy=power_of_two(random.Random()),
+            strategies=self._strategies,
             slots=self._slots,
             upstream=self._upstream,
             providers={"openai_compatible": OpenAICompatible()},
@@ -209,6 +210,7 @@ class Router:
         self._purses.policy = catalogue.money
         self._fleet.set_catalogue(catalogue)
         self._slots.keep_only(set(catalogue.models))
+        self._strategies.keep_only(set(catalogue.models))
         self._limiter.keep_only(set(catalogue.models))
         self._discovery.follow(self._fleet.pools | {self._args.control})
         self._configured.set()

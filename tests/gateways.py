@@ -21,7 +21,7 @@ from turnout.router.idempotency.replays import Replays
 from turnout.router.limit.limiter import Limiter
 from turnout.router.observe import Observer
 from turnout.router.plan.fleet import Fleet
-from turnout.router.plan.power_of_two import power_of_two
+from turnout.router.plan.strategies.named import Strategies
 from turnout.router.stages import Cache, Guard, Shape
 
 CHAT = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
@@ -61,7 +61,7 @@ class Rig:
         ids = itertools.count(1)
         attempts = Attempts(
             fleet=self.fleet,
-            strategy=power_of_two(random.Random(1)),
+            strategies=Strategies(random.Random(1)),
             slots=self.slots,
             upstream=self.upstream,
             providers={"openai_compatible": OpenAICompatible()},

@@ -20,7 +20,9 @@ DENIED = frozenset(
         "models",
         "priority",
         "prompt_embeds",
+        "provider",
         "request_id",
+        "session_id",
         "timeout",
         "vllm_xargs",
     }

@@ -9,7 +9,10 @@ import msgspec
 
 from turnout.models.errors import BadRequest
 from turnout.models.openai.fallbacks import FALLBACK_FIELDS, find_first_model, read_fallbacks
+from turnout.models.openai.needs import read_needs
+from turnout.models.openai.preferences import Preferences, read_preferences
 from turnout.models.openai.schema import ChatBody, CompletionBody, EmbeddingBody
+from turnout.models.target import Capability
 
 
 class Operation(enum.Enum):
@@ -61,6 +64,9 @@ class ApiRequest(msgspec.Struct, frozen=True):
         fallbacks: public models to fall back to, as the caller asks; () for none at all, None for what the config says.
         fields: the body's top level, values as raw JSON.
         engine_priority: what an engine is told that orders its queue by priority; None tells nothing.
+        needs: what a model must be able to do to answer it.
+        preferences: the caller's wishes about who answers, or None.
+        session: what the caller calls the conversation that this belongs to, or "".
     """
 
     operation: Operation
@@ -74,6 +80,9 @@ class ApiRequest(msgspec.Struct, frozen=True):
     fallbacks: tuple[str, ...] | None
     fields: Mapping[str, msgspec.Raw]
     engine_priority: int | None = None
+    needs: frozenset[Capability] = frozenset()
+    preferences: Preferences | None = None
+    session: str = ""
 
 
 def parse_request(operation: Operation, body: bytes) -> ApiRequest:
@@ -87,7 +96,7 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
         body.decode()
         fields = _SLICES.decode(body)
         checked = operation.decoder.decode(body if "model" in fields else _name_model(fields, body))
-        fallbacks = None if _SELDOM.isdisjoint(fields) else _read_seldom(fields, checked.model)
+        fallbacks, preferences = (None, None) if _SELDOM.isdisjoint(fields) else _read_seldom(fields, checked.model)
         # Half of a surrogate pair would pass in fields that aren't looked into. One byte is found five times as fast as two.
         if b"\\" in body and b"\\u" in body:
             msgspec.json.decode(body)
@@ -101,6 +110,9 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
         raise BadRequest("The body is nested too deeply.") from error
     _refuse_duplicates(fields, body)
     is_stream, wants_usage, max_output_tokens = False, False, None
+    needs: frozenset[Capability] = frozenset()
+    if isinstance(checked, ChatBody):
+        needs = read_needs(fields, body)
     if not isinstance(checked, EmbeddingBody):
         is_stream = bool(checked.stream)
         wants_usage = checked.stream_options is not None and bool(checked.stream_options.include_usage)
@@ -118,6 +130,9 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
         max_output_tokens=max_output_tokens,
         fallbacks=fallbacks,
         fields=fields,
+        needs=needs,
+        preferences=preferences,
+        session=checked.session_id or "",
     )
 
 
@@ -127,15 +142,10 @@ def _name_model(fields: Mapping[str, msgspec.Raw], body: bytes) -> bytes:
     return body if first is None else _encode({**fields, "model": first})
 
 
-def _read_seldom(fields: Mapping[str, msgspec.Raw], model: str) -> tuple[str, ...] | None:
-    """The caller's fallbacks."""
-    if (
-        "provider" in fields
-    ):  # nothing here obeys it yet; dropped in silence, data or money would go where the caller forbade it
-        raise BadRequest(
-            "'provider' (routing preferences) isn't supported by this gateway yet; leave it out.", "provider"
-        )
-    return read_fallbacks(fields, model)
+def _read_seldom(fields: Mapping[str, msgspec.Raw], model: str) -> tuple[tuple[str, ...] | None, Preferences | None]:
+    """The caller's fallbacks, and wishes about who answers."""
+    preferences = read_preferences(fields["provider"]) if "provider" in fields else None
+    return read_fallbacks(fields, model), preferences
 
 
 def _refuse_duplicates(fields: Mapping[str, msgspec.Raw], body: bytes) -> None:

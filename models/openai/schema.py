@@ -49,6 +49,7 @@ class Extras(msgspec.Struct, gc=False):
 
     model: PublicName
     user: str | None = None
+    session_id: Annotated[str, Meta(max_length=256)] | None = None
     metadata: AnyObject | None = None
     priority: int | None = None
     timeout: Annotated[float, Meta(gt=0)] | None = None

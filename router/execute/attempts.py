@@ -21,6 +21,7 @@ from turnout.models.openai.continuation.ways import Continuation
 from turnout.models.openai.request import ApiRequest
 from turnout.models.providers.provider import Answer, Provider
 from turnout.models.upstream import Limits, Outcome, Upstream, UpstreamRequest
+from turnout.models.usage import Usage
 from turnout.router.account import Account
 from turnout.router.call import Call, Way
 from turnout.router.execute.course import Course, Pause, Place
@@ -31,7 +32,7 @@ from turnout.router.execute.judge import Judge
 from turnout.router.execute.retry_budget import RetryBudget
 from turnout.router.execute.slots import Slots
 from turnout.router.plan.fleet import Candidate, Fleet
-from turnout.router.plan.strategy import Strategy
+from turnout.router.plan.strategies.named import Strategies
 from turnout.router.stream import Lane, Reply
 
 STALE_PLAN_S = 0.001
@@ -102,7 +103,7 @@ class Attempts:
         self,
         *,
         fleet: Fleet,
-        strategy: Strategy,
+        strategies: Strategies,
         slots: Slots,
         upstream: Upstream,
         providers: Mapping[str, Provider],
@@ -114,7 +115,7 @@ class Attempts:
         draw: Callable[[], float],
     ) -> None:
         self._fleet = fleet
-        self._strategy = strategy
+        self._strategies = strategies
         self._slots = slots
         self._upstream = upstream
         self._providers = providers
@@ -174,7 +175,7 @@ class Attempts:
 
     def _set_out(self, call: Call) -> Course:
         """A course that begins with the model asked for, or with the cheaper one that a budget asks for by now."""
-        course = Course(call, self._fleet, self._strategy, self._budget(call), self._draw)
+        course = Course(call, self._fleet, self._strategies, self._budget(call), self._draw)
         cheaper = self._account.find_downgrade(call)
         if cheaper is not None:
             course.divert(cheaper)
@@ -298,6 +299,7 @@ class Attempts:
                         hold.settle(outcome)
                     if answer.usage is not None:
                         slot.settle(answer.usage.input_tokens + answer.usage.output_tokens)
+                        _note_speed(way, reply, outcome, answer.usage)
                     cause = self._find_cause(call, provider, outcome, answer)
                     verdict = self._judge.judge(
                         candidate, outcome, cause, answer.usage, is_callers_limit=_is_callers_limit(call, cause)
@@ -373,6 +375,15 @@ def _prepare(
     way, progress = remainder.way, remainder.progress
     answer = provider.read_continuation(way, call.request, progress, lane, lane.note_usage)
     return answer, provider.write_continuation(way, asked, progress, candidate.target, candidate.endpoint)
+
+
+def _note_speed(way: Way, reply: Reply, outcome: Outcome, usage: Usage) -> None:
+    """Let the endpoint know how fast it was, by the tokens that it says it has made."""
+    speed, ended_at = way.plan.candidate.speed, outcome.ended_at
+    if not way.call.request.is_stream:
+        speed.note_whole(ended_at - way.sent_at, usage.output_tokens, ended_at)
+    elif reply.taken_by == way.number:
+        speed.note_stream(reply.taken_at - way.sent_at, ended_at - reply.taken_at, usage.output_tokens, ended_at)
 
 
 def _is_callers_limit(call: Call, cause: Cause | None) -> bool:

@@ -11,8 +11,11 @@ from turnout.router.catalogue import ModelRoute
 from turnout.router.execute.retry_budget import RetryBudget
 from turnout.router.execute.rules import RULES, fallbacks_for
 from turnout.router.plan.breaker import CLOSED
+from turnout.router.plan.constraints import Fits
 from turnout.router.plan.fleet import Candidate, Fleet
-from turnout.router.plan.strategy import RoutePlan, Strategy
+from turnout.router.plan.query import Query
+from turnout.router.plan.strategies.named import Strategies
+from turnout.router.plan.strategy import RoutePlan
 
 NOTHING_LEFT = "nothing_left"
 DIVERTED = "fallback_budget"
@@ -65,7 +68,7 @@ class Course:
         "_route",
         "_silent",
         "_spill",
-        "_strategy",
+        "_strategies",
         "_tried",
         "_unpaid",
         "_visited",
@@ -73,12 +76,12 @@ class Course:
     )
 
     def __init__(
-        self, call: Call, fleet: Fleet, strategy: Strategy, budget: RetryBudget, draw: Callable[[], float]
+        self, call: Call, fleet: Fleet, strategies: Strategies, budget: RetryBudget, draw: Callable[[], float]
     ) -> None:
         self._call = call
         self._fleet = fleet
         self._catalogue = fleet.catalogue
-        self._strategy = strategy
+        self._strategies = strategies
         self._budget = budget
         self._draw = draw
         self._route = call.route
@@ -204,7 +207,7 @@ class Course:
             return self._place(RoutePlan(plan.candidate, DIVERTED) if self._cause is Cause.BUDGET else plan)
         except NoTarget as nothing:
             found = (
-                self._try_fall_back(self._cause, now)
+                self._try_fall_back(self._cause or _cause_of(nothing), now)
                 or self._try_last_resort(self._silent, now)
                 or self._try_wait_for_rest(now)
             )
@@ -311,8 +314,8 @@ class Course:
         self, route: ModelRoute, tried: Sequence[Candidate], now: float, *, even_ejected: bool = False
     ) -> RoutePlan:
         call = self._call
-        candidates = self._fleet.candidates(route.name)
-        return self._strategy.plan(candidates, call.constraints, call.features, tried, now, even_ejected=even_ejected)
+        query = Query(call.constraints, call.features, now, tried, even_ejected)
+        return self._strategies.of(route, call.constraints).plan(self._fleet.candidates(route.name), query)
 
     def _place(self, plan: RoutePlan) -> Place:
         return Place(plan, self._route, self._fallbacks)
@@ -335,11 +338,11 @@ class Course:
 
     def _rest_s(self, now: float) -> float:
         """Seconds until the first of the model's places that only rests may be asked again; 0 if one may now, or none only rests."""
-        places = [
-            each
-            for each in self._fleet.candidates(self._route.name)
-            if each not in self._silent and (each.target.is_local or not self._call.constraints.is_local_only)
-        ]
+        call = self._call
+        query = Query(call.constraints, call.features, now, self._silent)
+        places = self._strategies.of(self._route, call.constraints).admitted(
+            self._fleet.candidates(self._route.name), query
+        )
         if any(each.may_begin(now, even_ejected=True) for each in places):
             return 0.0
         ends = [each.rest_until for each in places if each.may_begin(each.rest_until, even_ejected=True)]
@@ -347,3 +350,8 @@ class Course:
 
     def _may_wait(self, wait_s: float, now: float) -> bool:
         return wait_s <= self._call.route.retries.max_wait_s and now + wait_s < self._call.constraints.deadline_at
+
+
+def _cause_of(nothing: NoTarget) -> Cause | None:
+    """What it comes to when no place was even tried."""
+    return Cause.CONTEXT_WINDOW if nothing.reasons == frozenset({Fits.code}) else None

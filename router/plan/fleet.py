@@ -7,6 +7,7 @@ from turnout.models.target import Endpoint, Load, Target
 from turnout.router.catalogue import Catalogue
 from turnout.router.plan.breaker import Breaker
 from turnout.router.plan.quota import Quota
+from turnout.router.plan.speed import Speed
 
 # Ejection after this many failures in a row, for a time that doubles with each further one. The idea is Envoy's outlier detection; the numbers are
 # chosen for replicas that Serve restarts within seconds, not measured.
@@ -33,11 +34,14 @@ class Candidate:
         is_limited: whether it was rate limited when it was asked last.
         out_until: loop time until which its key is taken for dead.
         quota: what its provider lets through, or None if it doesn't say.
+        speed: how fast it has answered lately.
+        context_tokens: the longest prompt and answer together that it takes, or None where nobody has said.
     """
 
     __slots__ = (
         "_failures",
         "breaker",
+        "context_tokens",
         "ejected_until",
         "endpoint",
         "in_flight",
@@ -46,22 +50,30 @@ class Candidate:
         "out_until",
         "quota",
         "rest_until",
+        "speed",
         "target",
     )
 
     def __init__(self, target: Target, endpoint: Endpoint, breaker: Breaker | None = None) -> None:
-        self.target = target
-        self.endpoint = endpoint
-        self.breaker = breaker
+        self.take(target, endpoint, breaker)
         self.in_flight = 0
         self.load: Load | None = None
         self.ejected_until = self.rest_until = self.out_until = 0.0
         self.is_limited = False
         self.quota: Quota | None = None
+        self.speed = Speed()
         self._failures = 0
 
     def __repr__(self) -> str:
         return f"<Candidate {self.target.name} {self.endpoint.id} in_flight={self.in_flight} load={self.load}>"
+
+    def take(self, target: Target, endpoint: Endpoint, breaker: Breaker | None) -> None:
+        """Stand for this endpoint as the config and its pool have it now."""
+        self.target = target
+        self.endpoint = endpoint
+        self.breaker = breaker
+        known = [n for n in (target.card.context_tokens, endpoint.context_tokens) if n is not None]
+        self.context_tokens = min(known, default=None)
 
     def __enter__(self) -> "Candidate":
         self.in_flight += 1
@@ -75,6 +87,18 @@ class Candidate:
         if self.rest_until > now or self.out_until > now or (self.ejected_until > now and not even_ejected):
             return False
         return self.breaker is None or self.breaker.admits(now)
+
+    def why_not(self, now: float, *, even_ejected: bool = False) -> str | None:
+        """The code of why no attempt may begin there now, or None if one may."""
+        if self.out_until > now:
+            return "key_refused"
+        if self.rest_until > now:
+            return "rate_limited"
+        if self.ejected_until > now and not even_ejected:
+            return "ejected"
+        if self.breaker is not None and not self.breaker.admits(now):
+            return "breaker_open"
+        return None
 
     def may_begin_at(self, now: float) -> float:
         """Loop time from which on an attempt may begin, as far as can be told."""
@@ -213,7 +237,7 @@ class Fleet:
             if candidate.endpoint != endpoint:  # another key, perhaps
                 candidate.out_until = 0.0
                 candidate.quota = None
-            candidate.target, candidate.endpoint, candidate.breaker = target, endpoint, breaker
+            candidate.take(target, endpoint, breaker)
             known[key] = candidate
             found.append(candidate)
         return found

@@ -1,30 +1,42 @@
 """The three seams of planning and their composition: Filters say who may, Scorers how good, a Picker who it is."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
 
-from turnout.models.errors import NoTarget
+from turnout.models.errors import NoTarget, Unservable
 from turnout.router.plan.breaker import Breaker
 from turnout.router.plan.fleet import Candidate
-from turnout.router.values import Constraints, Features
+from turnout.router.plan.query import Query
+
+TRIED, SLOW_START = "tried", "slow_start"
 
 
 class Filter(Protocol):
-    """A hard constraint. Pure."""
+    """
+    A hard constraint. Pure.
 
-    def keep(
-        self, candidates: Sequence[Candidate], constraints: Constraints, features: Features, reasons: set[str]
-    ) -> Sequence[Candidate]:
-        """Those of `candidates` that may answer, in their order; why the others may not is added to `reasons` as codes such as `not_local`."""
+    Attributes:
+        code: why it leaves somebody out, such as `not_local`.
+    """
+
+    @property
+    def code(self) -> str: ...
+
+    def concerns(self, query: Query) -> bool:
+        """Whether it could leave anybody out; most requests ask for nothing."""
+        ...
+
+    def admits(self, candidate: Candidate, query: Query) -> bool:
+        """Whether this one may answer."""
         ...
 
 
 class Scorer(Protocol):
     """A preference. Pure."""
 
-    def score(self, candidates: Sequence[Candidate], features: Features) -> Sequence[float]:
+    def score(self, candidates: Sequence[Candidate], query: Query) -> Sequence[float]:
         """Scores in [0, 1], 1 best, in the order of the n >= 1 candidates."""
         ...
 
@@ -32,16 +44,25 @@ class Scorer(Protocol):
 class Picker(Protocol):
     """Turns scores into a choice."""
 
-    def pick(self, scores: Sequence[float]) -> int:
-        """An index into the n >= 1 scores."""
+    def pick(self, candidates: Sequence[Candidate], scores: Sequence[float]) -> int:
+        """An index into the n >= 2 candidates and their scores."""
         ...
 
 
 class RoutePlan(msgspec.Struct, frozen=True):
-    """Where an attempt goes and why."""
+    """
+    Where an attempt goes and why.
+
+    Attributes:
+        candidate: there.
+        reason: in one word.
+        ranked, scores: who was left to choose from, and how good each looked; empty where there was no choice.
+    """
 
     candidate: Candidate
     reason: str
+    ranked: Sequence[Candidate] = ()
+    scores: Sequence[float] = ()
 
 
 class Strategy:
@@ -62,59 +83,72 @@ class Strategy:
         self._picker = picker
         self._draw = draw
 
-    def plan(
-        self,
-        candidates: Sequence[Candidate],
-        constraints: Constraints,
-        features: Features,
-        tried: Collection[Candidate],
-        now: float,
-        *,
-        even_ejected: bool = False,
-    ) -> RoutePlan:
+    def __repr__(self) -> str:
+        return f"<Strategy {self.name}>"
+
+    def plan(self, candidates: Sequence[Candidate], query: Query) -> RoutePlan:
         """
         Choose one of `candidates` for the next attempt.
 
         Those tried before are out, and so are those that rest, whose key is refused, or whose breaker doesn't admit. A target whose breaker has just
         closed gets its share of requests only.
 
-        Args:
-            even_ejected: take endpoints too that have failed several times in a row, and targets beyond their share: when everything looks broken,
-                trying is better than refusing.
-
         Raises:
-            NoTarget: nobody may answer now; the message has the reason codes, `retry_after_s` when somebody may.
+            NoTarget: nobody may answer now; the message and `reasons` have the codes, `retry_after_s` when somebody may.
+            Unservable: what must hold leaves nobody, so waiting won't help.
         """
-        reasons: set[str] = set()
-        eligible = candidates
-        if tried:
-            eligible = [candidate for candidate in candidates if candidate not in tried]
-            reasons.add("tried")
-        for each in self._filters:
-            eligible = each.keep(eligible, constraints, features, reasons)
-        ranked = [c for c in eligible if c.may_begin(now, even_ejected=even_ejected)]
-        if not even_ejected:
-            ranked = [c for c in ranked if c.breaker is None or self._is_within_share(c.breaker, now)]
+        now, even_ejected = query.now, query.even_ejected
+        eligible = self.admitted(candidates, query)
+        ranked = [
+            c
+            for c in eligible
+            if c.may_begin(now, even_ejected=even_ejected)
+            and (even_ejected or c.breaker is None or self._is_within_share(c.breaker, now))
+        ]
         if not ranked:
-            raise _nobody(eligible, reasons, now)
+            raise self._refuse(candidates, eligible, query)
         if len(ranked) == 1:
             return RoutePlan(ranked[0], "only" if len(eligible) == 1 else "only_healthy")
-        return RoutePlan(ranked[self._picker.pick(self._scorer.score(ranked, features))], self.name)
+        scores = self._scorer.score(ranked, query)
+        return RoutePlan(ranked[self._picker.pick(ranked, scores)], self.name, ranked, scores)
+
+    def admitted(self, candidates: Sequence[Candidate], query: Query) -> Sequence[Candidate]:
+        """Those that may answer by what must hold, whether or not they're well."""
+        if query.tried:
+            candidates = [c for c in candidates if c not in query.tried]
+        for each in self._filters:
+            if each.concerns(query):
+                candidates = [c for c in candidates if each.admits(c, query)]
+        return candidates
+
+    def exclusions(self, candidates: Iterable[Candidate], query: Query) -> Iterator[tuple[Candidate, str]]:
+        """Everybody who may not answer now, with the code of the first reason."""
+        concerned = [each for each in self._filters if each.concerns(query)]
+        for candidate in candidates:
+            if candidate in query.tried:
+                yield candidate, TRIED
+                continue
+            code = next((each.code for each in concerned if not each.admits(candidate, query)), None)
+            code = code or candidate.why_not(query.now, even_ejected=query.even_ejected)
+            if code is not None:
+                yield candidate, code
 
     def _is_within_share(self, breaker: Breaker, now: float) -> bool:
         share = breaker.share(now)
         return share >= 1.0 or self._draw() < share
 
-
-def _nobody(eligible: Sequence[Candidate], reasons: set[str], now: float) -> NoTarget:
-    """The refusal, with the time at which somebody may answer again."""
-    if not eligible:
-        return NoTarget(_explain(reasons), None, 1.0)
-    free_at = min(candidate.may_begin_at(now) for candidate in eligible)
-    return NoTarget(_explain({*reasons, "resting"}), None, max(0.001, free_at - now))
-
-
-def _explain(reasons: set[str]) -> str:
-    if not reasons:
-        return "No target is available for this model now: none is running, or all are drained."
-    return f"No target may answer this request now ({', '.join(sorted(reasons))})."
+    def _refuse(self, candidates: Sequence[Candidate], eligible: Sequence[Candidate], query: Query) -> NoTarget:
+        """The refusal, with the time at which somebody may answer again."""
+        reasons = frozenset(code for _, code in self.exclusions(candidates, query))
+        wait_s = 1.0
+        if eligible:
+            reasons = reasons or frozenset({SLOW_START})
+            wait_s = max(0.001, min(c.may_begin_at(query.now) for c in eligible) - query.now)
+        if not reasons:
+            return NoTarget(
+                "No target is available for this model now: none is running, or all are drained.", None, wait_s
+            )
+        codes = ", ".join(sorted(reasons))
+        if not eligible and not query.tried:
+            return Unservable(f"No target of this model may answer this request ({codes}).", None, None, reasons)
+        return NoTarget(f"No target may answer this request now ({codes}).", None, wait_s, reasons)

@@ -172,7 +172,13 @@ async def test_a_request_labelled_local_never_leaves_by_any_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"x_turnout_residency": "mars"}, {"x_turnout_timeout_s": "soon"}, {"x_turnout_timeout_s": "0"}]
+    "headers",
+    [
+        {"x_turnout_residency": "local,eu"},
+        {"x_turnout_residency": "e u"},
+        {"x_turnout_timeout_s": "soon"},
+        {"x_turnout_timeout_s": "0"},
+    ],
 )
 async def test_a_header_of_ours_that_makes_no_sense_is_refused(headers: dict[str, str]) -> None:
     rig = Rig(FakeUpstream(answers(ANSWER)))

@@ -10,7 +10,10 @@ from tests.fakes import endpoints
 from tests.gateways import LOCAL, REMOTE, catalogue
 from turnout.models.errors import NoTarget
 from turnout.router.plan.fleet import EJECT_AFTER, EJECT_MAX_S, Candidate, Fleet
-from turnout.router.plan.power_of_two import InFlightScorer, TwoChoicesPicker, power_of_two
+from turnout.router.plan.query import Query
+from turnout.router.plan.strategies.in_flight import InFlight
+from turnout.router.plan.strategies.named import Strategies
+from turnout.router.plan.strategies.pickers import TwoChoices
 from turnout.router.values import Constraints, Features
 
 ANYWHERE = Constraints(is_local_only=False, deadline_at=0.0)
@@ -32,9 +35,9 @@ def choose(
     *,
     even_ejected: bool = False,
 ) -> Candidate:
-    strategy = power_of_two(random.Random(3))
-    plan = strategy.plan(made.candidates("m"), constraints, FEATURES, tried, now, even_ejected=even_ejected)
-    return plan.candidate
+    strategy = Strategies(random.Random(3)).of(made.catalogue.models["m"], constraints)
+    query = Query(constraints, FEATURES, now, tried, even_ejected)
+    return strategy.plan(made.candidates("m"), query).candidate
 
 
 def test_what_is_known_of_an_endpoint_survives_a_new_config_and_a_new_list() -> None:
@@ -63,18 +66,18 @@ def test_drained_targets_and_weight_zero_get_nothing() -> None:
 
 
 def test_two_choices_prefer_the_idler_and_spread_over_equals() -> None:
-    picker = TwoChoicesPicker(random.Random(1))
-    assert {picker.pick([0.1, 0.9]) for _ in range(50)} == {1}
-    counts = Counter(picker.pick([0.5] * 4) for _ in range(4000))
+    picker = TwoChoices(random.Random(1))
+    assert {picker.pick((), [0.1, 0.9]) for _ in range(50)} == {1}
+    counts = Counter(picker.pick((), [0.5] * 4) for _ in range(4000))
     assert all(800 < counts[index] < 1200 for index in range(4))
-    worst = Counter(picker.pick([0.9, 0.9, 0.9, 0.1]) for _ in range(1000))
+    worst = Counter(picker.pick((), [0.9, 0.9, 0.9, 0.1]) for _ in range(1000))
     assert worst[3] == 0, "the worst of all loses against every other"
 
 
 def test_scores_lie_between_nought_and_one_and_respect_weights() -> None:
     light, heavy = (Candidate(replace(LOCAL, weight=weight), endpoints("a")[0]) for weight in (1.0, 4.0))
     light.in_flight = heavy.in_flight = 4
-    scores = InFlightScorer().score([light, heavy], FEATURES)
+    scores = InFlight().score([light, heavy], Query(ANYWHERE, FEATURES, 0.0))
     assert 0 < scores[0] < scores[1] <= 1
 
 

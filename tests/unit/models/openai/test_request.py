@@ -129,7 +129,7 @@ def test_every_documented_parameter_is_accepted_and_passed_on(operation: Operati
         ('{"model":"m",%s,"x":"\\ud800"}' % HI, None, "JSON"),
         ('{"model":"m",%s,"x":%s}' % (HI, "[" * 100_000 + "]" * 100_000), None, "deep"),
         ('{"model":"m",%s}{}' % HI, None, "JSON"),
-        ('{"model":"m",%s,"provider":{"only":["x"]}}' % HI, "provider", "isn't supported"),
+        ('{"model":"m",%s,"provider":{"quantizations":["fp8"]}}' % HI, "provider", "quantizations"),
         ('{"model":"a","model":"b",%s}' % HI, "model", "twice"),
         ('{"model":"a","mod\\u0065l":"b",%s}' % HI, "model", "twice"),
         ('{"model":"a",%s,%s}' % (HI, HI), "messages", "twice"),
@@ -158,7 +158,13 @@ def test_surrogate_pairs_and_odd_blanks_pass() -> None:
 
 
 def test_fields_of_the_gateway_and_of_a_shared_engine_never_go_upstream() -> None:
-    values = {"fallbacks": '["x"]', "models": '["x"]', "disable_fallbacks": "true"}
+    values = {
+        "fallbacks": '["x"]',
+        "models": '["x"]',
+        "disable_fallbacks": "true",
+        "provider": "{}",
+        "session_id": '"s"',
+    }
     extra = ",".join(f'"{name}":{values.get(name, 5)}' for name in sorted(DENIED))
     request = parse_request(Operation.CHAT, ('{"model":"m",%s,%s}' % (HI, extra)).encode())
     assert set(json.loads(upstream_body(request, encode_name("m")))) == {"model", "messages"}

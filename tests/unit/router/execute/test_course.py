@@ -21,7 +21,7 @@ from turnout.router.execute.course import Course, Pause, Place
 from turnout.router.execute.retry_budget import RetryBudget
 from turnout.router.execute.rules import RULES
 from turnout.router.plan.fleet import Candidate, Fleet
-from turnout.router.plan.power_of_two import power_of_two
+from turnout.router.plan.strategies.named import Strategies
 from turnout.router.values import Constraints, Features
 
 A, B, C = (Target(name, f"up-{name}", "openai_compatible") for name in "abc")
@@ -55,7 +55,7 @@ class Trip:
             Features(10, None),
             catalogue.models["m"],
         )
-        self.course = Course(call, self.fleet, power_of_two(chance), RetryBudget(), chance.random)
+        self.course = Course(call, self.fleet, Strategies(chance), RetryBudget(), chance.random)
         self.pauses: list[float] = []
 
     def go(self) -> Candidate:
