@@ -2,20 +2,25 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from turnout.models.access import Principal
 from turnout.models.target import Endpoint, Target
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.router.tiers import Tier, Tiers, apply_tier
 from turnout.serve.config.dynamic import DynamicConfig, ModelSettings, TargetSettings
 from turnout.serve.config.keys import parse_keys
-from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.loopback import is_loopback
 from turnout.serve.config.overlay import Overlay
+from turnout.serve.config.routing import to_routing
 from turnout.serve.config.secret import ConfigError, Secrets
 from turnout.serve.config.soundness import why_no_fallback
 
 POOL_DIALECT = "openai_compatible"
 """Engines and embedders of this cluster speak OpenAI's dialect."""
+
+LOCAL_VENDOR = "local"
+"""What callers call the pools of this cluster in `provider{order, only, ignore}`."""
 
 
 def compile_catalogue(
@@ -48,7 +53,7 @@ def compile_catalogue(
     tiers = {name: tier.to_tier(name) for name, tier in config.tiers.items()}
     catalogue = Catalogue(
         version=version,
-        models={model.name: _compile_model(model, targets, config.limits, created_at_s) for model in config.models},
+        models={model.name: _compile_model(model, targets, config, created_at_s) for model in config.models},
         fixed_endpoints=_compile_endpoints(config, secrets),
         keys=_compile_keys(config, tiers, secrets),
         tiers=Tiers(tiers),
@@ -82,17 +87,23 @@ def version_of(fingerprint: str, overlay: Overlay) -> str:
 
 
 def _compile_keys(config: DynamicConfig, tiers: dict[str, Tier], secrets: Secrets) -> dict[bytes, Principal]:
-    """The file's own keys, each as its tier has it. A name that fits nothing is refused: without its tier, a key may do more."""
+    """The file's own keys, each of its tenant and as its tier has it. A name that fits nothing is refused: without its tier, a key may do more."""
     keys = parse_keys(secrets.read(config.auth.keys)) if config.auth.keys else {}
-    named = config.auth.tiers
-    for key_id in sorted(named.keys() - {principal.key_id for principal in keys.values()}):
-        raise ConfigError(f"auth.tiers names key {key_id!r}, which isn't in the key list")
+    named, tenants = config.auth.tiers, config.auth.tenants
+    known = {principal.key_id for principal in keys.values()}
+    for field, by_key in (("tiers", named), ("tenants", tenants)):
+        for key_id in sorted(by_key.keys() - known):
+            raise ConfigError(f"auth.{field} names key {key_id!r}, which isn't in the key list")
     for key_id, name in named.items():
         if name not in tiers:
             raise ConfigError(f"auth.tiers puts key {key_id!r} into tier {name!r}, which isn't under tiers")
+    placed = {
+        digest: structs.replace(principal, tenant=tenants.get(principal.key_id, principal.tenant))
+        for digest, principal in keys.items()
+    }
     return {
         digest: apply_tier(principal, tiers[named[principal.key_id]]) if principal.key_id in named else principal
-        for digest, principal in keys.items()
+        for digest, principal in placed.items()
     }
 
 
@@ -118,6 +129,7 @@ def _compile_targets(config: DynamicConfig) -> dict[str, Target]:
 def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
     if settings.pool is not None:
         pool, dialect, is_local = settings.pool, POOL_DIALECT, True
+        vendor, region, keeps_prompts = LOCAL_VENDOR, config.region, False
     else:
         provider = config.providers.get(settings.provider or "")
         if provider is None:
@@ -125,6 +137,7 @@ def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
                 f"target {settings.name!r} names provider {settings.provider!r}, which isn't under providers"
             )
         pool, dialect, is_local = provider.app, provider.kind, False
+        vendor, region, keeps_prompts = settings.provider or "", provider.region, provider.keeps_prompts
     return Target(
         name=settings.name,
         model=settings.model or settings.pool or "",
@@ -137,11 +150,16 @@ def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
         breaker=settings.breaker.to_policy() if settings.breaker else None,
         max_output_tokens=settings.max_output_tokens,
         continues_by=settings.continues_by,
+        vendor=vendor,
+        region=region if settings.region is None else settings.region,
+        keeps_prompts=keeps_prompts,
+        card=settings.card.to_card(),
+        gpu_hour_nusd=None if settings.gpu_hour_usd is None else settings.gpu_hour_usd * settings.gpus,
     )
 
 
 def _compile_model(
-    model: ModelSettings, targets: dict[str, Target], limits: LimitSettings, created_at_s: int
+    model: ModelSettings, targets: dict[str, Target], config: DynamicConfig, created_at_s: int
 ) -> ModelRoute:
     return ModelRoute(
         name=model.name,
@@ -156,7 +174,8 @@ def _compile_model(
         degrade=model.degrade.to_degrade(),
         hedging=model.hedging.to_hedging() if model.hedging else None,
         continues=model.continues,
-        limits=(*limits.to_limits("global"), *model.limits.to_limits(f"model:{model.name}")),
+        routing=to_routing(model.strategy, config.region, config.regions),
+        limits=(*config.limits.to_limits("global"), *model.limits.to_limits(f"model:{model.name}")),
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 from pydantic import Field, PositiveInt, model_validator
 
 from turnout.models.target import ContinueBy, Endpoint
-from turnout.serve.config.fields import AppName, HourlyNusd, ModelName, PricePusd, SecretRef, Settings
+from turnout.serve.config.fields import AppName, HourlyNusd, ModelName, PricePusd, Region, SecretRef, Settings
 from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.money import MoneySettings
 from turnout.serve.config.oidc import OidcSettings
@@ -20,6 +20,7 @@ from turnout.serve.config.resilience import (
     RetrySettings,
     TimeoutSettings,
 )
+from turnout.serve.config.routing import CardSettings, PlaceSettings, StrategySettings
 from turnout.serve.config.secret import Secrets
 from turnout.serve.config.tiers import TierSettings
 
@@ -32,6 +33,7 @@ class AuthSettings(Settings):
         keys: where the list of keys is. Its entries are separated by commas or lines: `KEY`, `ID=KEY` or `ID=blake2b:HEX`; `keys.py` has the rules.
         virtual_keys: those made with `turnout keys` work `beside` these; `only` says that there are none here and needn't be.
         tiers: of these keys, by their IDs; a key that isn't here is in none.
+        tenants: of these keys, by their IDs: who pays, in reports, waiting lines and cache; `default` for a key that isn't here.
         open_on_loopback: let requests without a key in, as tenant `anonymous`; refused unless the router listens on loopback.
         oidc: issuers of tokens that may be sent instead of a key; `docs/security.md` says how.
     """
@@ -39,6 +41,7 @@ class AuthSettings(Settings):
     keys: SecretRef | None = None
     virtual_keys: Literal["beside", "only"] = "beside"
     tiers: dict[str, AppName] = {}
+    tenants: dict[str, AppName] = {}
     open_on_loopback: bool = False
     oidc: Annotated[tuple[OidcSettings, ...], Field(max_length=16)] = ()
 
@@ -71,6 +74,8 @@ class ProviderSettings(Settings):
         app: that application.
         api_keys: instead of `api_key`, several of one account or of several: a key that's refused or over its limit rests while the others go on.
             For placement `router` only; with a deployment, give each key an application and each application a target.
+        region: where it processes prompts; a request that must stay in a region goes there only if this says so.
+        keeps_prompts: whether it may keep them, as providers do unless a contract says otherwise; `false` lets requests come that forbid it.
         base_url, api_key, headers, proxy, ca_file: as in `RemoteSettings`; for placement `router` only.
     """
 
@@ -80,6 +85,8 @@ class ProviderSettings(Settings):
     base_url: BaseUrl | None = None
     api_key: SecretRef | None = None
     api_keys: Annotated[tuple[SecretRef, ...], Field(max_length=64)] = ()
+    region: Region = ""
+    keeps_prompts: bool = True
     headers: HeaderLines = {}
     proxy: ProxyUrl | None = None
     ca_file: str | None = None
@@ -146,6 +153,8 @@ class TargetSettings(Settings):
             unless this is `never`.
         gpu_hour_usd: what an hour of one GPU costs, for a pool: reports spread it over the requests by their tokens, and show idle time apart.
         gpus: of one replica.
+        region: where it processes prompts; its provider's unless said.
+        card: what its model is good for.
     """
 
     name: AppName
@@ -160,6 +169,8 @@ class TargetSettings(Settings):
     continues_by: ContinueBy = ContinueBy.INSTRUCTION
     gpu_hour_usd: HourlyNusd | None = None
     gpus: Annotated[int, Field(ge=1, le=1024)] = 1
+    region: Region | None = None
+    card: CardSettings = CardSettings()
 
     @model_validator(mode="after")
     def _check_one_place(self) -> Self:
@@ -182,6 +193,7 @@ class ModelSettings(Settings):
         name: what clients put into `model`.
         operations: the routes that serve it.
         targets: what answers for it; requests are spread over them.
+        strategy: how they're spread; one name, or several with weights, such as `{cost: 2, latency: 1}`. docs/routing.md has what each does.
         timeouts: for its requests.
         retries: how often a request is tried again.
         fallbacks: which other models answer when this one can't.
@@ -198,6 +210,7 @@ class ModelSettings(Settings):
         {"chat", "completions"}
     )
     targets: Annotated[tuple[TargetSettings, ...], Field(min_length=1)]
+    strategy: StrategySettings = "power_of_two"
     timeouts: TimeoutSettings = TimeoutSettings()
     retries: RetrySettings = RetrySettings()
     fallbacks: FallbackSettings = FallbackSettings()
@@ -220,6 +233,8 @@ class DynamicConfig(Settings):
         tiers: what holds for the keys that name one, by the tier's name.
         limits: of all requests to all models, whoever asks.
         money: how strict to be with hard budgets.
+        region: where this gateway is: strategy `region` prefers what is near it, unless a caller says where it is itself (`x-turnout-region`).
+        regions: where regions lie, for distances between them.
     """
 
     auth: AuthSettings
@@ -228,6 +243,8 @@ class DynamicConfig(Settings):
     tiers: dict[AppName, TierSettings] = {}
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
+    region: Region = ""
+    regions: dict[Region, PlaceSettings] = {}
 
     @property
     def pools(self) -> frozenset[str]:
@@ -240,4 +257,8 @@ class DynamicConfig(Settings):
         document = self.model_dump(mode="json")
         for model in document["models"]:
             model["operations"].sort()  # a set has no order of its own
+            for target in model["targets"]:
+                target["card"]["tasks"].sort()
+                if target["card"]["capabilities"] is not None:
+                    target["card"]["capabilities"].sort()
         return hashlib.sha256(msgspec.json.encode(document, order="sorted")).hexdigest()[:12]

@@ -35,6 +35,17 @@ def test_a_key_of_the_list_is_a_member_of_its_tier() -> None:
     assert (bob.tier, bob.priority, bob.limits, bob.allowed_regions) == ("", 0, (), None)
 
 
+def test_a_key_of_the_list_is_of_the_tenant_that_the_file_says() -> None:
+    ann, bob = compiled({**DOCUMENT, "auth": {**DOCUMENT["auth"], "tenants": {"ann": "acme"}}}).keys.values()
+    assert (ann.tenant, ann.tier, bob.tenant) == ("acme", "dev", "default")
+
+
+@pytest.mark.parametrize("field", ["tiers", "tenants"])
+def test_a_key_that_is_not_in_the_list_has_neither_tier_nor_tenant(field: str) -> None:
+    with pytest.raises(ConfigError, match=f"auth.{field} names key 'nobody', which isn't in the key list"):
+        compiled({**DOCUMENT, "auth": {**DOCUMENT["auth"], field: {"nobody": "dev"}}})
+
+
 @pytest.mark.parametrize("tiers", [{"nobody": "dev"}, {"ann": "absent"}])
 def test_a_name_that_fits_nothing_is_refused_lest_a_key_may_do_more(tiers: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=next(iter(tiers))):
