@@ -1,0 +1,1 @@
+"""Answers for questions that mean the same, within the error that the user allows."""
