@@ -24,6 +24,7 @@ from turnout.serve.config import (
     oidc,
     remote,
     resilience,
+    spool,
     tiers,
 )
 
@@ -42,6 +43,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("limits", arguments.EdgeSettings),
     ("tls", arguments.TlsSettings),
     ("idempotency", idempotency.IdempotencySettings),
+    ("spool", spool.SpoolSettings),
     ("user_config of the router", dynamic.DynamicConfig),
     ("auth", dynamic.AuthSettings),
     ("oidc", oidc.OidcSettings),

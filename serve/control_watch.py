@@ -20,6 +20,7 @@ from turnout.serve.active_config import ActiveConfig
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.control.client import ControlLink
 from turnout.serve.control.report import RouterReport, TargetReport, WatchAnswer
+from turnout.serve.spooling import Spooling
 
 RETRY_S = 0.2
 ALONE_S = 5.0
@@ -43,6 +44,7 @@ class ControlWatch:
         observer: Observer,
         directory: Directory,
         limiter: Limiter,
+        spooling: Spooling,
     ) -> None:
         self._router = router
         self._node = node
@@ -53,6 +55,7 @@ class ControlWatch:
         self._observer = observer
         self._directory = directory
         self._limiter = limiter
+        self._spooling = spooling
         self._given_up: Levels | None = None
         self._wants_config = True
         self._told = ""
@@ -100,12 +103,15 @@ class ControlWatch:
             in_flight=self._observer.in_flight,
             targets=self._targets(),
             have_directory=self._directory.version,
+            have_ledger=self._spooling.ledger,
             limit_share=self._limiter.share,
             limit_levels=self._given_up,
         )
 
     def take(self, answer: WatchAnswer) -> None:
         """Apply an overlay and what changed of the keys; take over the others' settings if there are none here."""
+        if answer.ledger:
+            self._spooling.follow(answer.ledger)
         self._wants_config = answer.wants_config
         if answer.accepted is not None and self._config.accepted is None:
             try:

@@ -48,6 +48,7 @@ from turnout.serve.replaying import Replaying
 from turnout.serve.scaling import IN_FLIGHT
 from turnout.serve.sign_in.issuers import Issuers
 from turnout.serve.site import Site
+from turnout.serve.spooling import Spooling
 
 # What is left of a drain after the last request, for rows on their way to Control.
 OUTBOX_DRAIN_S = 5.0
@@ -72,6 +73,7 @@ class Router:
         self._link = ControlLink(self._upstream)
         self._purses = Purses(ControlBank(self._link, self._name), time.monotonic)
         self._outbox = Outbox(self._link, router=self._name, note_safe=self._purses.note_safe)
+        self._spooling = Spooling(args.spool, self._name, self._outbox, self._link)
         self._fleet = Fleet()
         self._slots = Slots()
         self._strategies = Strategies(random.Random())
@@ -99,6 +101,7 @@ class Router:
             observer=self._observer,
             directory=self._directory,
             limiter=self._limiter,
+            spooling=self._spooling,
         )
         self._watch = loop.create_task(self._control.run(), name="watch control")
         self._filling = loop.create_task(self._purses.run(), name="fill purses")
@@ -120,7 +123,7 @@ class Router:
             self._watch.done()
             or self._filling.done()
             or self._asking.done()
-            or not (self._discovery.is_running and self._replaying.is_running)
+            or not (self._discovery.is_running and self._replaying.is_running and self._spooling.is_running)
         ):
             raise RuntimeError("a background task has ended")
 
@@ -133,6 +136,7 @@ class Router:
         notice_s = 0.0 if self._edge.host.startswith("127.") else self._args.drain_notice_s
         await self._edge.drain(self._args.drain_s, notice_s)
         await self._outbox.drain(OUTBOX_DRAIN_S)
+        await self._spooling.close()
         self._filling.cancel()
         self._asking.cancel()
         await self._purses.empty()

@@ -9,6 +9,7 @@ from turnout.serve.config.fields import AppName, ModelName, Port, Seconds, Secre
 from turnout.serve.config.idempotency import IdempotencySettings
 from turnout.serve.config.money import AlertSettings
 from turnout.serve.config.remote import RemoteSettings
+from turnout.serve.config.spool import SpoolSettings
 from turnout.serve.edge.config import EdgeLimits, TlsFiles
 from turnout.serve.mock.script import MockScript, ModelScript
 
@@ -211,6 +212,7 @@ class RouterArgs(ScaledArgs):
         limits: of the listener.
         tls: none is plain HTTP.
         idempotency: what's kept for requests with an `Idempotency-Key`.
+        spool: copies of rows that Control doesn't have yet; null for none.
         drain_notice_s: how long the last replica on a draining node says so in `/-/healthz` and goes on accepting.
     """
 
@@ -220,6 +222,7 @@ class RouterArgs(ScaledArgs):
     limits: EdgeSettings = EdgeSettings()
     tls: TlsSettings | None = None
     idempotency: IdempotencySettings = IdempotencySettings()
+    spool: SpoolSettings | None = SpoolSettings()
     drain_notice_s: Annotated[float, Field(ge=0, le=300)] = 5.0
     target_in_flight: PositiveFloat = 256.0
 

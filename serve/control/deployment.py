@@ -20,6 +20,7 @@ from turnout.serve.control.directory.desk import DirectoryDesk
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.directory.rows import DirectoryRows
 from turnout.serve.control.internal import InternalRoutes
+from turnout.serve.control.ledger_id import LedgerId
 from turnout.serve.control.measured import MeasuredLedger
 from turnout.serve.control.money.metrics import MetricsRoute
 from turnout.serve.control.money.office import MoneyOffice
@@ -69,9 +70,10 @@ class Control:
         routes = DirectoryRoutes(desk, actors, roster, book, time.time_ns)
         self._money = MoneyOffice.open(self._store, directory, roster, args.alerts, secrets)
         shares = Shares(time.monotonic, bell)
+        ledger_id = await LedgerId.open(self._store.committer, lambda: token_hex(8))
         ledger = MeasuredLedger(self._store, time.monotonic)
         self._internal = PrivateListener(
-            InternalRoutes(ledger, book, roster, bell, sources=[directory, shares], treasury=self._money.treasury),
+            InternalRoutes(ledger, book, roster, bell, sources=[directory, shares, ledger_id], treasury=self._money.treasury),
             args.host,
         )
         budgets = BudgetRoutes(self._money.treasury, actors, directory.find_owner)

@@ -53,6 +53,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
         have_directory: version of the directory that it goes by; -1 for none yet.
         limit_share: what it has of every limit.
         limit_levels: how full the limits are that it has given a part of away with this report, or None if it hasn't.
+        have_ledger: id of the ledger that it knows; "" for none yet.
     """
 
     router: str
@@ -66,6 +67,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
     have_directory: int = -1
     limit_share: Share = NOTHING
     limit_levels: Levels | None = None
+    have_ledger: str = ""
 
 
 class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
@@ -79,6 +81,7 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
         directory: what changed of the keys since the version that the router has, or None if it has the last.
         limit_share: what it's to have of every limit from now on, or None for what it has.
         limit_levels: how full the limits are in what is new of that.
+        ledger: id of Control's ledger, or "" if the router has it.
     """
 
     overlay: Overlay | None
@@ -87,3 +90,4 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
     directory: KeyChanges | None = None
     limit_share: Share | None = None
     limit_levels: Levels = EMPTY
+    ledger: str = ""

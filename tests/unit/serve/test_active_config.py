@@ -4,15 +4,17 @@ import asyncio
 
 import pytest
 
-from tests.fakes import FakeUpstream, answers
+from tests.fakes import FakePost, FakeUpstream, answers
 from tests.gateways import ANSWER, LOCAL, Rig, catalogue
 from turnout.models.errors import NoTarget
 from turnout.router.catalogue import Catalogue
+from turnout.router.outbox import Outbox
 from turnout.serve.active_config import ActiveConfig
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.secret import Secrets
 from turnout.serve.control.report import RouterReport, WatchAnswer
 from turnout.serve.control_watch import ControlWatch
+from turnout.serve.spooling import Spooling
 
 GOOD = {"auth": {"open_on_loopback": True}, "models": [{"name": "m", "targets": [{"name": "local", "pool": "pool"}]}]}
 NEEDS_KEY = {
@@ -96,6 +98,7 @@ async def watched(config: ActiveConfig, *replies: WatchAnswer) -> list[RouterRep
         observer=rig.observer,
         directory=rig.directory,
         limiter=rig.limiter,
+        spooling=Spooling(None, "router-1", Outbox(FakePost()), FakePost()),
     )
     task = asyncio.create_task(watch.run())
     await asyncio.wait_for(link.is_spent.wait(), 5)

@@ -2,17 +2,19 @@
 
 import asyncio
 
-from tests.fakes import FakeUpstream, answers
+from tests.fakes import FakePost, FakeUpstream, answers
 from tests.fakes_loop import run_jumping
 from tests.gateways import ANSWER, Rig
 from tests.unit.router.limit.calls import Counts
 from turnout.models.errors import NoTarget
 from turnout.router.limit.limiter import Limiter
 from turnout.router.limit.share import FULL, NOTHING, WHOLE, Share
+from turnout.router.outbox import Outbox
 from turnout.serve.active_config import ActiveConfig
 from turnout.serve.config.secret import Secrets
 from turnout.serve.control.report import RouterReport, WatchAnswer
 from turnout.serve.control_watch import ALONE_S, ControlWatch
+from turnout.serve.spooling import Spooling
 
 
 class FakeLink:
@@ -45,6 +47,7 @@ def make_watch(link: FakeLink, limiter: Limiter) -> ControlWatch:
         observer=rig.observer,
         directory=rig.directory,
         limiter=limiter,
+        spooling=Spooling(None, "r", Outbox(FakePost()), FakePost()),
     )
 
 
