@@ -12,6 +12,7 @@ from turnout.models.errors import (
     Forbidden,
     LimitReached,
     ModelNotFound,
+    NoTarget,
     TurnoutError,
     Unauthorized,
 )
@@ -28,6 +29,7 @@ from turnout.router.execute.attempts import Attempt, Attempts
 from turnout.router.idempotency.replays import IDEMPOTENCY_KEY, Replays
 from turnout.router.limit.limiter import Limiter
 from turnout.router.observe import Observer
+from turnout.router.plan.constraints import InRegions, KeepsNothing, LocalOnly
 from turnout.router.stages import Cache, CacheHit, Guard, Shape
 from turnout.router.values import Features
 
@@ -41,6 +43,9 @@ _POLICY: Mapping[type[TurnoutError], tuple[str, str]] = {
     BudgetExceeded: ("budget.refuse", "budget"),
 }
 """Errors that are decisions of policy: action and subject in the audit log. No subject is a caller's own word: there'd be no end of them."""
+_RESIDENCY = frozenset({LocalOnly.code, InRegions.code, KeepsNothing.code})
+"""Why a place may not have a prompt. Where one of these left nobody, policy has refused, whatever else was wrong with the places that it allows."""
+
 _log = logging.getLogger("turnout.gateway")
 
 
@@ -154,11 +159,19 @@ class Gateway:
         """Tell the caller, and count it; what policy refused goes into the audit log too."""
         self._observer.refuse(error.status)
         _log.debug("refused", extra={"request_id": arrival.id, "status": error.status, "reason": error.message})
-        decided = _POLICY.get(type(error))
-        if decided is not None and self._decisions is not None:
-            action, subject = decided
-            self._decisions.refuse(self._find_key_id(head), action, subject, type(error).__name__)
+        if self._decisions is not None:
+            self._tell_decision(self._decisions, error, head)
         out.full(error.status, error_headers(error, arrival.echo_id), error.to_json())
+
+    def _tell_decision(self, decisions: Decisions, error: TurnoutError, head: RequestHead) -> None:
+        if isinstance(error, NoTarget):
+            codes = error.reasons & _RESIDENCY
+            if codes:
+                decisions.refuse(self._find_key_id(head), "residency.refuse", "prompt", ", ".join(sorted(codes)))
+            return
+        decided = _POLICY.get(type(error))
+        if decided is not None:
+            decisions.refuse(self._find_key_id(head), *decided, type(error).__name__)
 
     def _find_key_id(self, head: RequestHead) -> str:
         try:

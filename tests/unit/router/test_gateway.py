@@ -13,6 +13,7 @@ from turnout.models.access import Principal
 from turnout.models.errors import ContentFiltered
 from turnout.models.exchange import Out
 from turnout.models.openai.request import ApiRequest, Operation
+from turnout.models.target import Target
 from turnout.models.upstream import Failure
 from turnout.router.stages import CacheHit
 from turnout.router.values import Constraints, Features
@@ -169,6 +170,39 @@ async def test_a_request_labelled_local_never_leaves_by_any_attempt() -> None:
     out = await rig.post(x_turnout_residency="local")
     assert out.status == 502
     assert {call[0].id for call in rig.upstream.calls} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("targets", "label", "code"),
+    [
+        ((REMOTE,), "local", "not_local"),
+        ((LOCAL, REMOTE), "eu,ch", "not_in_region"),
+        ((REMOTE,), "no-retention", "keeps_prompts"),
+    ],
+)
+async def test_a_prompt_that_residency_leaves_no_place_for_is_a_decision_in_the_audit_log(
+    targets: tuple[Target, ...], label: str, code: str
+) -> None:
+    rig = Rig(FakeUpstream(answers(ANSWER)), catalogue(*targets))
+    assert (await rig.post(x_turnout_residency=label)).status == 400
+    (event,) = rig.sink.events
+    assert (event.actor, event.action, event.subject) == ("anonymous", "residency.refuse", "prompt")
+    assert json.loads(event.detail) == {"reason": code}
+
+
+async def test_a_local_place_that_rests_is_no_reason_to_let_a_prompt_out_and_that_is_told_too() -> None:
+    rig = Rig(FakeUpstream(answers(ANSWER)), catalogue(LOCAL, REMOTE))
+    rig.fleet.all_candidates()["local", "a"].out_until = rig.clock.now() + 60
+    assert (await rig.post(x_turnout_residency="local")).status == 503
+    assert [event.action for event in rig.sink.events] == ["residency.refuse"]
+    await rig.post(x_turnout_residency="local")
+    assert len(rig.sink.events) == 1
+
+
+async def test_a_refusal_that_residency_has_no_part_in_is_no_decision_of_it() -> None:
+    rig = Rig(FakeUpstream(answers(ANSWER)), catalogue(LOCAL), {})
+    assert (await rig.post(x_turnout_residency="local")).status == 503
+    assert rig.sink.events == []
 
 
 @pytest.mark.parametrize(
