@@ -127,6 +127,8 @@ def _compile_targets(config: DynamicConfig) -> dict[str, Target]:
 
 
 def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
+    pool: str | None
+    region: str | None
     if settings.pool is not None:
         pool, dialect, is_local = settings.pool, POOL_DIALECT, True
         vendor, region, keeps_prompts = LOCAL_VENDOR, config.region, False
@@ -151,7 +153,7 @@ def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
         max_output_tokens=settings.max_output_tokens,
         continues_by=settings.continues_by,
         vendor=vendor,
-        region=region if settings.region is None else settings.region,
+        region=settings.region or region or "",
         keeps_prompts=keeps_prompts,
         card=settings.card.to_card(),
         gpu_hour_nusd=None if settings.gpu_hour_usd is None else settings.gpu_hour_usd * settings.gpus,
@@ -174,7 +176,7 @@ def _compile_model(
         degrade=model.degrade.to_degrade(),
         hedging=model.hedging.to_hedging() if model.hedging else None,
         continues=model.continues,
-        routing=to_routing(model.strategy, config.region, config.regions),
+        routing=to_routing(model.strategy, config.region or "", config.regions),
         limits=(*config.limits.to_limits("global"), *model.limits.to_limits(f"model:{model.name}")),
     )
 

@@ -85,7 +85,7 @@ class ProviderSettings(Settings):
     base_url: BaseUrl | None = None
     api_key: SecretRef | None = None
     api_keys: Annotated[tuple[SecretRef, ...], Field(max_length=64)] = ()
-    region: Region = ""
+    region: Region | None = None
     keeps_prompts: bool = True
     headers: HeaderLines = {}
     proxy: ProxyUrl | None = None
@@ -243,7 +243,7 @@ class DynamicConfig(Settings):
     tiers: dict[AppName, TierSettings] = {}
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
-    region: Region = ""
+    region: Region | None = None
     regions: dict[Region, PlaceSettings] = {}
 
     @property

@@ -46,7 +46,7 @@ def check(content: dict[str, Any]) -> list[Problem]:
 def test_a_model_that_says_nothing_has_the_routers_own_defaults() -> None:
     route = compiled(settings({})).models["small"]
     assert route == ModelRoute("small", route.targets)
-    assert route.targets == (Target("there", "big-1", "openai_compatible"),)
+    assert route.targets == (Target("there", "big-1", "openai_compatible", vendor="far"),)
 
 
 def test_what_a_model_says_reaches_the_router_as_it_stands() -> None:
