@@ -108,6 +108,10 @@ class Hold:
             self._write(0, CLIENT_LEFT if kind is not None else "unsettled", None, self._account.now())
         return READY
 
+    def complete(self, status: int, first_byte_at: float) -> None:
+        """Write the row for an attempt whose answer is whole, before the client has the end of it: whatever happens next, it's booked."""
+        self._write(status, "", first_byte_at, self._account.now())
+
     def settle(self, outcome: Outcome) -> None:
         """Write the row for an attempt that ended by itself."""
         self._write(
@@ -135,10 +139,14 @@ class Hold:
         self._group = await purses.hold(budgets, model, self._nusd, call.constraints.deadline_at)
 
     def _write(self, status: int, failure: str, first_byte_at: float | None, ended_at: float) -> None:
+        """The row, if there's none yet."""
+        if self._is_closed:
+            return
         self._is_closed = True
         way, call, candidate = self._way, self._way.call, self._way.plan.candidate
         target, group = candidate.target, self._group
         usage = self._usage(was_cancelled=failure in (CLIENT_LEFT, HEDGE_LOST))
+        del self._answer  # it leads back here, by the lane that calls `complete`
         cost_nusd = cost_of(usage, target)
         self._account.sink.put_entry(
             LedgerEntry(

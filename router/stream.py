@@ -60,7 +60,7 @@ class Reply:
 
     def lane(self, way: Way) -> "Lane":
         """Where one attempt writes to."""
-        return Lane(self, way)
+        return Lane(self, way, self._now)
 
     def take(self, way: Way) -> None:
         """From now on this attempt's answer is the client's."""
@@ -116,11 +116,26 @@ class Lane:
         is_owner: whether what's written here reaches the client.
     """
 
-    __slots__ = ("_goes_on", "_head", "_held", "_held_bytes", "_reply", "_usage", "_way", "is_owner")
+    __slots__ = (
+        "_begun_at",
+        "_book",
+        "_goes_on",
+        "_head",
+        "_held",
+        "_held_bytes",
+        "_now",
+        "_reply",
+        "_usage",
+        "_way",
+        "is_owner",
+    )
 
-    def __init__(self, reply: Reply, way: Way) -> None:
+    def __init__(self, reply: Reply, way: Way, now: Callable[[], float]) -> None:
         self._reply = reply
         self._way = way
+        self._now = now
+        self._book: Callable[[int, float], None] | None = None
+        self._begun_at = 0.0
         self._usage: Usage | None = None
         self._head: tuple[int, Headers] | None = None
         self._held: list[bytes] = []
@@ -136,14 +151,20 @@ class Lane:
         """Hear what the upstream counted; a head that goes out later has the cost."""
         self._usage = usage
 
+    def book_by(self, book: Callable[[int, float], None]) -> None:
+        """Call `book` with the status and the time of the first byte before the client gets the end of an answer, if this is to be the client's."""
+        self._book = book
+
     def full(self, status: int, headers: Headers, body: bytes) -> None:
         """Send all of it."""
         if self._try_own():
+            self._book_whole(status)
             self._reply.full(self._way, self._usage, status, headers, body)
 
     def start(self, status: int, headers: Headers) -> None:
         """Remember the head for the first content."""
         self._head = (status, headers)
+        self._begun_at = self._now()
 
     def write(self, chunk: bytes) -> "Future[None] | None":
         """Send a piece, once there is content."""
@@ -161,6 +182,7 @@ class Lane:
         if not self.is_owner:
             self._release()
         if self.is_owner:
+            self._book_whole(self._head[0] if self._head is not None else 200)
             self._reply.transcript.end()
 
     def disown(self) -> None:
@@ -176,6 +198,11 @@ class Lane:
             reply.take(self._way)
             self.is_owner = True
         return self.is_owner
+
+    def _book_whole(self, status: int) -> None:
+        book, self._book = self._book, None
+        if book is not None:
+            book(status, self._begun_at or self._reply.taken_at)
 
     def _release(self) -> "Future[None] | None":
         """The head, and all that was held."""

@@ -288,6 +288,7 @@ class Attempts:
                 try:
                     hold = self._account.hold(way, answer, asked, 0 if remainder is None else remainder.most_tokens)
                     async with hold:
+                        lane.book_by(hold.complete)
                         try:
                             outcome = await self._upstream.relay(
                                 candidate.endpoint, request, answer, _limits(way, lane)
