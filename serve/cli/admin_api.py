@@ -57,6 +57,22 @@ class ConfigState(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
+class ModelState(msgspec.Struct, frozen=True):
+    """
+    A model, as far as it's in trouble.
+
+    Attributes:
+        down_at: routers at which none of its targets can answer now.
+        fallbacks: models that are asked instead, in order.
+        degrades: whether callers get a stale or a configured answer where those can't answer either.
+    """
+
+    name: str
+    down_at: list[str]
+    fallbacks: list[str]
+    degrades: bool
+
+
 class Status(msgspec.Struct, frozen=True):
     """The answer to `GET /admin/status`."""
 
@@ -64,6 +80,7 @@ class Status(msgspec.Struct, frozen=True):
     config: ConfigState | None
     overlay: OverlayState
     routers: list[Router]
+    models: list[ModelState] = []
 
 
 class Target(msgspec.Struct, frozen=True):

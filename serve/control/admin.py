@@ -1,6 +1,6 @@
 """`/admin/*`: what an administrator may see and change. FastAPI, so that the routes describe themselves at `/admin/openapi.json`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from turnout.models.errors import BadRequest, MethodNotAllowed, NotFound, TurnoutError
-from turnout.serve.config.dynamic import DynamicConfig
+from turnout.serve.config.dynamic import DynamicConfig, ModelSettings
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.money.metrics import MetricsRoute
@@ -34,6 +34,10 @@ class TargetChange(BaseModel):
         None, description="instead of the file's; null: the file's again"
     )
     drained: bool | None = Field(None, description="true: no new requests")
+
+
+_ANSWERING = ("ready", "half_open")
+"""States of a target in which it gets requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,14 @@ def make_admin_app(desk: Desk) -> FastAPI:
 def _add_views(app: FastAPI, desk: Desk) -> None:
     @app.get("/admin/status")
     async def show_status() -> dict[str, Any]:
-        """Routers, settings and overlay in force."""
-        accepted = desk.book.accepted
+        """Routers, settings and overlay in force, and the models that nothing can answer for at some router."""
+        accepted, config, live = desk.book.accepted, desk.book.config, desk.roster.live()
         return {
             "version": desk.version,
             "config": {"fingerprint": accepted.fingerprint, "accepted_at_ns": accepted.at_ns} if accepted else None,
             "overlay": _show_overlay(desk.book.overlay),
-            "routers": [_show_router(member, desk.clock()) for member in desk.roster.live()],
+            "routers": [_show_router(member, desk.clock()) for member in live],
+            "models": [_show_model(model, live) for model in config.models] if config else [],
         }
 
     @app.get("/admin/targets")
@@ -165,6 +170,22 @@ def _show_router(member: Member, now: float) -> dict[str, Any]:
         "rejected": report.rejected or None,
         "in_flight": report.in_flight,
         "targets": [msgspec.structs.asdict(target) for target in report.targets],
+    }
+
+
+def _show_model(model: ModelSettings, routers: Sequence[Member]) -> dict[str, Any]:
+    """At which routers nothing of its own can answer now, and what callers get there instead."""
+    names = {target.name for target in model.targets}
+    down_at = [
+        member.report.router
+        for member in routers
+        if not any(seen.name in names and seen.state in _ANSWERING for seen in member.report.targets)
+    ]
+    return {
+        "name": model.name,
+        "down_at": down_at,
+        "fallbacks": list(model.fallbacks.any_error),
+        "degrades": model.degrade.stale or model.degrade.answer is not None,
     }
 
 

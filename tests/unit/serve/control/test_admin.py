@@ -24,6 +24,8 @@ CONFIG = DynamicConfig.model_validate(
             {
                 "name": "m",
                 "targets": [{"name": "here", "pool": "pool"}, {"name": "beside", "pool": "pool", "weight": 2}],
+                "fallbacks": {"any_error": ["alias"]},
+                "degrade": {"answer": "Later, please."},
             },
             {"name": "alias", "targets": [{"name": "here", "pool": "pool"}]},
         ],
@@ -58,16 +60,16 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     await store.close()
 
 
-def report(have_version: int = 0) -> RouterReport:
+def report(have_version: int = 0, router: str = "router-1", here: str = "ready") -> RouterReport:
     return RouterReport(
-        "router-1",
+        router,
         "n1",
         have_version,
         CONFIG.fingerprint(),
         None,
         "no such key",
         3,
-        (TargetReport("here", "ready", 1, 3, 0),),
+        (TargetReport("here", here, 1, 3, 0),),
     )
 
 
@@ -79,6 +81,14 @@ async def test_status_shows_routers_settings_and_overlay(rig: Rig) -> None:
     (router,) = status["routers"]
     assert (router["router"], router["in_flight"], router["rejected"]) == ("router-1", 3, "no such key")
     assert router["targets"][0]["state"] == "ready"
+    assert {model["name"]: model["down_at"] for model in status["models"]} == {"m": [], "alias": []}
+
+
+async def test_a_model_is_down_where_no_target_of_its_own_can_answer(rig: Rig) -> None:
+    rig.roster.renew(report())
+    rig.roster.renew(report(router="router-2", here="open"))
+    status = (await rig.client.get("/admin/status")).json()
+    assert status["models"][0] == {"name": "m", "down_at": ["router-2"], "fallbacks": ["alias"], "degrades": True}
 
 
 async def test_targets_show_the_files_word_the_overlays_and_the_routers(rig: Rig) -> None:
