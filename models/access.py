@@ -1,8 +1,12 @@
 """Who asks, what they may, and within which limits: the words that Control writes and routers obey."""
 
 import enum
+from collections.abc import Iterable
 
 import msgspec
+
+WILDCARD = "*"
+"""At the end of a public model's name, it stands for any rest."""
 
 
 class Unit(enum.Enum):
@@ -79,7 +83,20 @@ class Principal(msgspec.Struct, frozen=True, array_like=True):
 
     def may_use(self, model: str) -> bool:
         """Whether this principal may name `model`."""
-        return self.allowed_models is None or model in self.allowed_models
+        allowed = self.allowed_models
+        return allowed is None or model in allowed or is_covered(model, allowed)
+
+
+def is_covered(model: str, names: Iterable[str]) -> bool:
+    """Whether a name that ends in `*` stands for `model`, which may end in one itself."""
+    return any(name.endswith(WILDCARD) and model.startswith(name[:-1]) for name in names)
+
+
+def common_names(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """What both lists name: of a wildcard and something that it covers, what it covers."""
+    return (one & other) | {
+        name for mine, theirs in ((one, other), (other, one)) for name in mine if is_covered(name, theirs)
+    }
 
 
 class Role(enum.Enum):

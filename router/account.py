@@ -155,7 +155,7 @@ class Hold:
                 call.arrival.at_ns,
                 call.principal.tenant,
                 call.principal.key_id,
-                call.route.name,
+                call.request.model if call.request.wildcard else call.route.name,
                 target.name,
                 candidate.endpoint.id,
                 status,

@@ -86,6 +86,8 @@ def admit(
         )
     request = _rank(head, parse_request(operation, body))
     route = _find_route(request.model, operation, principal, catalogue)
+    if catalogue.wildcards and (wildcard := route.wildcard_of(request.model)):
+        request = msgspec.structs.replace(request, wildcard=wildcard)
     if request.fallbacks:
         for name in request.fallbacks:
             _find_route(name, operation, principal, catalogue)
@@ -127,7 +129,7 @@ def _presented_key(head: RequestHead) -> bytes:
 
 def _find_route(name: str, operation: Operation, principal: Principal, catalogue: Catalogue) -> ModelRoute:
     """The route of a public model; one that this key may not use looks like one that isn't there."""
-    route = catalogue.models.get(name)
+    route = catalogue.exact.get(name) or catalogue.find_wildcard(name)
     if route is None or not principal.may_use(name):
         raise ModelNotFound(f"The model {name!r} does not exist or you do not have access to it.", "model")
     if operation.label not in route.operations:

@@ -1,12 +1,15 @@
 """What the router knows of the configured world: models by public name, their targets, who may ask, and how long things may take."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from turnout.models.access import Limit, Principal
+from turnout.models.access import WILDCARD, Limit, Principal
 from turnout.models.target import Endpoint, Target
 from turnout.router.money.policy import MoneyPolicy
 from turnout.router.tiers import Tiers
+
+_MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class ModelRoute:
     One public model name and what may answer for it.
 
     Attributes:
-        name: what clients put into `model`.
+        name: what clients put into `model`; with a `*` at its end, what the names begin with that they may put there.
         targets: at least one; a target may stand under several names.
         operations: the routes it serves: `chat`, `completions`, `embeddings`.
         timeouts: for this model.
@@ -154,6 +157,10 @@ class ModelRoute:
     limits: tuple[Limit, ...] = ()
     routing: Routing = Routing()
 
+    def wildcard_of(self, model: str) -> str:
+        """What stands for the `*` of this name in `model`; "" where it has none."""
+        return model[len(self.name) - 1 :] if self.name.endswith(WILDCARD) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -169,6 +176,8 @@ class Catalogue:
         tiers: of keys that Control handed out and of those who sign in; `keys` has them applied.
         money: how strict to be with hard budgets.
         is_open: whether requests without a known key are let in as tenant `anonymous` (loopback only; config refuses it elsewhere).
+        exact: the models without a wildcard, by public name.
+        wildcards: those with one, the longest first.
     """
 
     version: str
@@ -179,3 +188,22 @@ class Catalogue:
     is_open: bool = False
     money: MoneyPolicy = field(default_factory=MoneyPolicy)
     tiers: Tiers = field(default_factory=Tiers)
+    exact: Mapping[str, ModelRoute] = field(init=False, repr=False)
+    wildcards: tuple[ModelRoute, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        exact = {name: route for name, route in self.models.items() if not name.endswith(WILDCARD)}
+        others = (route for name, route in self.models.items() if name.endswith(WILDCARD))
+        object.__setattr__(self, "exact", exact)
+        object.__setattr__(self, "wildcards", tuple(sorted(others, key=lambda route: -len(route.name))))
+
+    def find(self, model: str) -> ModelRoute | None:
+        """The route of a public name, by itself or by the longest wildcard that stands for it."""
+        return self.exact.get(model) or self.find_wildcard(model)
+
+    def find_wildcard(self, model: str) -> ModelRoute | None:
+        """The longest wildcard that stands for `model`, which comes from a caller and goes into the ledger: an odd one is nobody's."""
+        for route in self.wildcards:
+            if len(model) >= len(route.name) and model.startswith(route.name[:-1]):
+                return route if _MODEL.fullmatch(model) else None
+        return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from turnout.models.access import Limit, Principal
+from turnout.models.access import Limit, Principal, common_names
 
 _log = logging.getLogger("turnout.tiers")
 _MOST = 20_000
@@ -96,7 +96,7 @@ class Tiers:
 
 
 def _common(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
-    """The names in both, where None is all names."""
+    """What both name, where None is everything."""
     if one is None or other is None:
         return one if other is None else other
-    return one & other
+    return common_names(one, other)

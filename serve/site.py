@@ -88,16 +88,16 @@ class Site:
 
     async def _list_models(self, head: RequestHead, body: bytes, out: Out) -> None:
         del body
-        models = [_describe(route) for route in _visible(head, self._gateway).values()]
+        models = [_describe(name, route) for name, route in _visible(head, self._gateway).items()]
         out.full(200, JSON_HEADERS, json.dumps({"object": "list", "data": models}).encode())
 
     async def _show_model(self, head: RequestHead, body: bytes, out: Out) -> None:
         del body
         name = head.path.removeprefix(_MODEL_PREFIX).decode("latin-1")
-        route = _visible(head, self._gateway).get(name)
-        if route is None:
+        principal, route = self._gateway.identify(head), self._gateway.catalogue.find(name)
+        if route is None or not principal.may_use(name):
             raise ModelNotFound(f"The model {name!r} does not exist or you do not have access to it.", "model")
-        out.full(200, JSON_HEADERS, json.dumps(_describe(route)).encode())
+        out.full(200, JSON_HEADERS, json.dumps(_describe(name, route)).encode())
 
     async def _live(self, head: RequestHead, body: bytes, out: Out) -> None:
         del head, body
@@ -125,10 +125,15 @@ class Site:
 
 
 def _visible(head: RequestHead, gateway: Gateway) -> Mapping[str, ModelRoute]:
-    """The models that the caller's key may use, by name."""
-    principal = gateway.identify(head)
-    return {name: route for name, route in gateway.catalogue.models.items() if principal.may_use(name)}
+    """The models that the caller's key may use, by name; of those that only a wildcard stands for, the ones that the key names."""
+    principal, catalogue = gateway.identify(head), gateway.catalogue
+    listed = {name: route for name, route in catalogue.exact.items() if principal.may_use(name)}
+    for name in sorted(principal.allowed_models or ()) if catalogue.wildcards else ():
+        route = catalogue.find(name)
+        if route is not None:
+            listed[name] = route
+    return listed
 
 
-def _describe(route: ModelRoute) -> dict[str, object]:
-    return {"id": route.name, "object": "model", "created": route.created_at_s, "owned_by": "turnout"}
+def _describe(name: str, route: ModelRoute) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": route.created_at_s, "owned_by": "turnout"}

@@ -66,6 +66,7 @@ class ApiRequest(msgspec.Struct, frozen=True):
         engine_priority: what an engine is told that orders its queue by priority; None tells nothing.
         needs: what a model must be able to do to answer it.
         preferences: the caller's wishes about who answers, or None.
+        wildcard: what stands for the `*` in the target's model, where the public name is one of many; else "".
         session: what the caller calls the conversation that this belongs to, or "".
     """
 
@@ -82,6 +83,7 @@ class ApiRequest(msgspec.Struct, frozen=True):
     engine_priority: int | None = None
     needs: frozenset[Capability] = frozenset()
     preferences: Preferences | None = None
+    wildcard: str = ""
     session: str = ""
 
 

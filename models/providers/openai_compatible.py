@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from turnout.models.access import WILDCARD
 from turnout.models.cause import Cause
 from turnout.models.errors import TurnoutError
 from turnout.models.exchange import Headers, Out
@@ -33,7 +34,7 @@ class OpenAICompatible:
     def write_request(self, request: ApiRequest, target: Target) -> UpstreamRequest:
         """The caller's body with the target's model name."""
         headers = _ASK_TOKENS if target.is_local and request.is_stream else ()
-        body = upstream_body(request, self._name(target))
+        body = upstream_body(request, self._name(request, target))
         return UpstreamRequest(request.operation.path, body, request.is_stream, headers)
 
     def read_answer(self, request: ApiRequest, out: Out, note_usage: Callable[[Usage], None]) -> Answer:
@@ -59,7 +60,7 @@ class OpenAICompatible:
         self, way: Continuation, request: ApiRequest, progress: Progress, target: Target, endpoint: Endpoint
     ) -> UpstreamRequest:
         """The rest by token ids, as the assistant's own beginning, or by an instruction."""
-        return write_continuation(way, request, progress, self._name(target), endpoint)
+        return write_continuation(way, request, progress, self._name(request, target), endpoint)
 
     def read_continuation(
         self,
@@ -76,7 +77,9 @@ class OpenAICompatible:
         """In OpenAI's error shape."""
         return explain_outcome(outcome, target.name)
 
-    def _name(self, target: Target) -> msgspec.Raw:
+    def _name(self, request: ApiRequest, target: Target) -> msgspec.Raw:
+        if request.wildcard and WILDCARD in target.model:
+            return encode_name(target.model.replace(WILDCARD, request.wildcard))
         name = self._names.get(target.model)
         if name is None:
             name = self._names[target.model] = encode_name(target.model)

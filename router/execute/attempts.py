@@ -277,6 +277,8 @@ class Attempts:
             candidate = place.plan.candidate
             provider = self._providers[candidate.target.provider]
             asked = self._account.cap(call, place.route, candidate.target)
+            if asked.wildcard != place.wildcard:
+                asked = structs.replace(asked, wildcard=place.wildcard)
             way = Way(call, place.plan, place.route, place.fallbacks, number, now)
             lane = reply.lane(way)
             answer, request = _prepare(provider, call, asked, candidate, lane, remainder)

@@ -29,11 +29,13 @@ class Place(msgspec.Struct, frozen=True):
         plan: the endpoint, and why that one.
         route: the model that answers: the one asked for, or a fallback.
         fallbacks: how many models were fallen back from.
+        wildcard: what stands for the `*` in the target's model, where the model's name has one.
     """
 
     plan: RoutePlan
     route: ModelRoute
     fallbacks: int
+    wildcard: str = ""
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -72,6 +74,7 @@ class Course:
         "_tried",
         "_unpaid",
         "_visited",
+        "_wildcard",
         "attempts",
     )
 
@@ -85,7 +88,8 @@ class Course:
         self._budget = budget
         self._draw = draw
         self._route = call.route
-        self._visited = {call.route.name}
+        self._wildcard = call.request.wildcard
+        self._visited = {call.request.model}
         self._tried: list[Candidate] = []
         self._silent: list[Candidate] = []
         self._cause: Cause | None = None
@@ -127,12 +131,12 @@ class Course:
 
     def divert(self, model: str) -> None:
         """Begin with a cheaper model, as a budget asks for, if it's there and serves this."""
-        route = self._catalogue.models.get(model)
+        route = self._catalogue.find(model)
         label = self._call.request.operation.label
-        if route is not None and label in route.operations and self._fleet.candidates(model):
+        if route is not None and label in route.operations and self._fleet.candidates(route.name):
             self._cause = Cause.BUDGET
             self._paused = True
-            self._enter(route)
+            self._enter(route, model)
 
     def note(self, candidate: Candidate, cause: Cause) -> None:
         """Hear that an attempt failed there."""
@@ -156,7 +160,7 @@ class Course:
         if place.plan.candidate.may_begin(now):
             return place
         try:
-            return Place(self._plan(place.route, self._tried, now), place.route, place.fallbacks)
+            return Place(self._plan(place.route, self._tried, now), place.route, place.fallbacks, place.wildcard)
         except NoTarget:
             return place
 
@@ -172,7 +176,7 @@ class Course:
             plan = self._plan(self._route, (place.plan.candidate,), now)
         except NoTarget:
             return None
-        return Place(RoutePlan(plan.candidate, "hedge"), self._route, self._fallbacks)
+        return Place(RoutePlan(plan.candidate, "hedge"), self._route, self._fallbacks, self._wildcard)
 
     def next(self, now: float) -> Place | Pause:
         """
@@ -257,7 +261,7 @@ class Course:
     def _try_fall_back(self, cause: Cause | None, now: float) -> Place | None:
         names = fallbacks_for(cause, self._call.route.fallbacks, self._call.request.fallbacks)
         for name in names:
-            route = self._catalogue.models.get(name)
+            route = self._catalogue.find(name)
             if name in self._visited or route is None or self._call.request.operation.label not in route.operations:
                 continue
             try:
@@ -266,7 +270,7 @@ class Course:
                 continue
             if self.attempts and not self._may_move(plan, cause, now, is_same_model=False):
                 continue
-            self._enter(route)
+            self._enter(route, name)
             reason = f"fallback_{cause.value if cause else 'unavailable'}"
             return self._place(RoutePlan(plan.candidate, reason))
         return None
@@ -294,9 +298,9 @@ class Course:
         self._tried = [*self._silent]
         return Pause(seconds)
 
-    def _enter(self, route: ModelRoute) -> None:
-        self._route = route
-        self._visited.add(route.name)
+    def _enter(self, route: ModelRoute, model: str) -> None:
+        self._route, self._wildcard = route, route.wildcard_of(model)
+        self._visited.add(model)
         self._tried = [*self._silent]
         self._repeats = 0
         self._fallbacks += 1
@@ -318,7 +322,7 @@ class Course:
         return self._strategies.of(route, call.constraints).plan(self._fleet.candidates(route.name), query)
 
     def _place(self, plan: RoutePlan) -> Place:
-        return Place(plan, self._route, self._fallbacks)
+        return Place(plan, self._route, self._fallbacks, self._wildcard)
 
     def _may_move(self, plan: RoutePlan, cause: Cause | None, now: float, *, is_same_model: bool = True) -> bool:
         """Whether another attempt elsewhere is free or can be paid."""

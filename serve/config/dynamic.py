@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 import msgspec
 from pydantic import Field, PositiveInt, model_validator
 
+from turnout.models.access import WILDCARD
 from turnout.models.target import ContinueBy, Endpoint
-from turnout.serve.config.fields import AppName, HourlyNusd, ModelName, PricePusd, Region, SecretRef, Settings
+from turnout.serve.config.fields import AppName, HourlyNusd, ModelPattern, PricePusd, Region, SecretRef, Settings
 from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.money import MoneySettings
 from turnout.serve.config.oidc import OidcSettings
@@ -143,7 +144,8 @@ class TargetSettings(Settings):
         name: stands in metrics, the ledger and `/admin/targets`.
         pool: a Serve application of engines or embedders.
         provider: a name under `providers`.
-        model: what the upstream calls the model; for a pool its application's name unless said.
+        model: what the upstream calls the model; for a pool its application's name unless said. A `*` at its end is what stands for the one in
+            the public name.
         weight: its share where a strategy uses weights; 0 takes it out of rotation.
         input_cost_per_token, output_cost_per_token: in USD; unknown unless said, which isn't the same as 0.
         max_output_tokens: sent as the limit of requests that name none and count against a hard budget: without one, nothing bounds their cost.
@@ -160,7 +162,7 @@ class TargetSettings(Settings):
     name: AppName
     pool: AppName | None = None
     provider: AppName | None = None
-    model: ModelName | None = None
+    model: ModelPattern | None = None
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     input_cost_per_token: PricePusd | None = None
     output_cost_per_token: PricePusd | None = None
@@ -190,7 +192,7 @@ class ModelSettings(Settings):
     One public model name.
 
     Attributes:
-        name: what clients put into `model`.
+        name: what clients put into `model`; one that ends in `*` stands for all that begin so, where no other name fits better.
         operations: the routes that serve it.
         targets: what answers for it; requests are spread over them.
         strategy: how they're spread; one name, or several with weights, such as `{cost: 2, latency: 1}`. docs/routing.md has what each does.
@@ -205,7 +207,7 @@ class ModelSettings(Settings):
         limits: of all its requests, whoever asks.
     """
 
-    name: ModelName
+    name: ModelPattern
     operations: Annotated[frozenset[Literal["chat", "completions", "embeddings"]], Field(min_length=1)] = frozenset(
         {"chat", "completions"}
     )
@@ -220,6 +222,16 @@ class ModelSettings(Settings):
     max_in_flight: PositiveInt = 1024
     max_waiting: Annotated[int, Field(ge=0)] = 1024
     limits: LimitSettings = LimitSettings()
+
+    @model_validator(mode="after")
+    def _check_wildcards(self) -> Self:
+        if not self.name.endswith(WILDCARD):
+            for target in self.targets:
+                if target.model is not None and target.model.endswith(WILDCARD):
+                    raise ValueError(
+                        f"target {target.name!r} has {target.model!r}, and nothing in {self.name!r} could stand for its `*`"
+                    )
+        return self
 
 
 class DynamicConfig(Settings):

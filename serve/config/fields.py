@@ -88,6 +88,11 @@ AppName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$")]
 """What clients put into `model`."""
 
+ModelPattern = Annotated[
+    str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}|([A-Za-z0-9][A-Za-z0-9._:/@+-]{0,126})?\*)$")
+]
+"""The same, or with a `*` at its end, which stands for any rest."""
+
 Region = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 """Where prompts are processed, such as `eu` or `us-east-1`: one word for it in targets, keys and tiers."""
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from turnout.models.access import Role
-from turnout.serve.config.fields import AppName, ModelName, Seconds, Settings, expand_home
+from turnout.serve.config.fields import AppName, ModelPattern, Seconds, Settings, expand_home
 from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.loopback import is_loopback
 from turnout.serve.config.remote import BaseUrl
@@ -71,7 +71,7 @@ class OidcSettings(Settings):
     teams: dict[Group, AppName] = {}
     tenant: AppName = TENANT
     tier: AppName | None = None
-    models: tuple[ModelName, ...] | None = None
+    models: tuple[ModelPattern, ...] | None = None
     limits: LimitSettings = LimitSettings()
     budgets: tuple[Text, ...] = ()
     leeway_s: Annotated[float, Field(ge=0, le=300)] = 30.0

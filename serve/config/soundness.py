@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set
 
+from turnout.models.access import is_covered
 from turnout.serve.config.dynamic import ModelSettings
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found, suggest
@@ -38,13 +39,16 @@ def why_no_fallback(model: str, other: str, served: Operations) -> tuple[str, st
     Two models may name each other: only the list of the model that was asked for counts, so nothing goes round.
 
     Args:
-        served: each model's operations, by its name.
+        served: each model's operations, by its name; one that ends in `*` stands for others.
     """
     if other == model:
         return f"model {model!r} falls back to itself", "its targets are tried before any fallback"
-    if other not in served:
+    name = (
+        other if other in served else max((name for name in served if is_covered(other, [name])), key=len, default="")
+    )
+    if not name:
         return f"there is no model {other!r} to fall back to", suggest(other, sorted(served.keys() - {model}))
-    missing = served[model] - served[other]
+    missing = served[model] - served[name]
     if missing:
         return (
             f"model {other!r} doesn't serve {', '.join(sorted(missing))}, which {model!r} does",

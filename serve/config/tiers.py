@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from turnout.models.access import is_covered
 from turnout.router.tiers import Tier
-from turnout.serve.config.fields import ModelName, Region, Settings
+from turnout.serve.config.fields import ModelPattern, Region, Settings
 from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found, suggest
@@ -26,7 +27,7 @@ class TierSettings(Settings):
 
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     share: Annotated[float, Field(ge=0.001, le=1000)] = 1.0
-    models: tuple[ModelName, ...] | None = None
+    models: tuple[ModelPattern, ...] | None = None
     regions: tuple[Region, ...] | None = None
     is_local_only: bool = False
     limits: LimitSettings = LimitSettings()
@@ -58,5 +59,10 @@ def check_tiers(dynamic: Part) -> Found:
             yield part.problem(f"there is no tier {part.text!r}", hint)
     for tier in dynamic.at("tiers").parts():
         for model in tier.at("models").parts():
-            if model.text and model.text not in models:
+            if model.text and not _is_known(model.text, models):
                 yield model.problem(f"there is no model {model.text!r}", suggest(model.text, models))
+
+
+def _is_known(name: str, models: list[str]) -> bool:
+    """Whether one of the models is called so, stands for it, or is one of those that `name` stands for."""
+    return name in models or is_covered(name, models) or any(is_covered(model, [name]) for model in models)

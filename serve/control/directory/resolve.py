@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from turnout.models.access import Budget, Limit, Principal
+from turnout.models.access import Budget, Limit, Principal, common_names, is_covered
 from turnout.serve.control.directory.grantee import Grantee, Kind
 
 Names = frozenset[str] | None
@@ -87,7 +87,7 @@ def _common(stated: Iterable[Names]) -> Names:
     common: Names = None
     for names in stated:
         if names is not None:
-            common = names if common is None else common & names
+            common = names if common is None else common_names(common, names)
     return common
 
 
@@ -100,7 +100,7 @@ def _more_names(what: str, new: Names, held: Names) -> list[str]:
         return []
     if new is None:
         return [f"all {what}s: you have {', '.join(sorted(held)) or 'none'}"]
-    return [f"{what} {name!r}" for name in sorted(new - held)]
+    return [f"{what} {name!r}" for name in sorted(new - held) if not is_covered(name, held)]
 
 
 def _keeps(limits: Sequence[Limit], held: Limit) -> bool:

@@ -1,11 +1,15 @@
 """The route's table: what answers where, to whom, and that everything else is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tests.fakes import FakeOut, FakeUpstream, answers, head
 from tests.gateways import ANSWER, CHAT, LOCAL, STREAM, Rig, catalogue
+from turnout.models.access import Principal
+from turnout.router.catalogue import ModelRoute
+from turnout.serve.config.keys import hash_key
 from turnout.serve.metrics import merge, render
 from turnout.serve.site import SETTINGS_S, Site
 
@@ -48,6 +52,23 @@ async def test_models_are_listed_and_shown_to_whoever_has_a_key() -> None:
     assert json.loads((await ask(site(), "/v1/models/m")).body)["id"] == "m"
     assert (await ask(site(), "/v1/models/other")).status == 404
     assert (await ask(site(is_open=False), "/v1/models")).status == 401
+
+
+async def test_a_name_that_a_wildcard_stands_for_is_shown_and_listed_to_a_key_that_names_it() -> None:
+    named = Principal("t", "k", frozenset({"m", "far/one"}))
+    config = catalogue(LOCAL, is_open=False)
+    models = {**config.models, "far/*": ModelRoute("far/*", (LOCAL,))}
+    config = replace(
+        config, models=models, keys={hash_key("sk-named"): named, hash_key("sk-any"): Principal("t", "any")}
+    )
+    wild = Site(Rig(FakeUpstream(), config).gateway, FakeVitals())
+    listed = json.loads((await ask(wild, "/v1/models", authorization="Bearer sk-named")).body)
+    assert [model["id"] for model in listed["data"]] == ["m", "far/one"]
+    listed = json.loads((await ask(wild, "/v1/models", authorization="Bearer sk-any")).body)
+    assert [model["id"] for model in listed["data"]] == ["m"], "a name that can't be asked for isn't a model"
+    shown = await ask(wild, "/v1/models/far/one", authorization="Bearer sk-named")
+    assert json.loads(shown.body)["id"] == "far/one"
+    assert (await ask(wild, "/v1/models/far/two", authorization="Bearer sk-named")).status == 404
 
 
 async def test_a_router_that_has_no_settings_yet_waits_for_them_and_then_says_so_instead_of_refusing_a_key() -> None:

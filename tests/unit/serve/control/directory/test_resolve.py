@@ -35,6 +35,7 @@ def some(*names: str) -> frozenset[str]:
         (some("a", "b"), some("b", "c"), None, some("b")),
         (None, some("b", "c"), some("c", "d"), some("c")),
         (some("a"), None, some("b"), some()),
+        (some("a/*", "b"), some("a/x", "c"), None, some("a/x")),
     ],
 )
 def test_models_operations_and_regions_are_those_that_every_level_allows(org, team, key, expected) -> None:  # type: ignore[no-untyped-def]
@@ -118,3 +119,12 @@ def test_more_than_is_held_is_found_by_name(change: dict[str, object], told: str
 def test_what_is_local_or_blocked_stays_so() -> None:
     held = Principal("acme", "k", is_local_only=True, is_blocked=True)
     assert len(find_excess(Principal("acme", "k"), held)) == 2
+
+
+def test_a_beginning_of_models_is_more_than_one_of_them_and_less_than_a_shorter_one() -> None:
+    def may(*names: str) -> Principal:
+        return Principal("acme", "k", some(*names))
+
+    assert find_excess(may("a/x", "a/b*"), may("a/*")) == []
+    assert find_excess(may("a/*"), may("a/x")) == ["model 'a/*'"]
+    assert find_excess(may("*"), may("a/*")) == ["model '*'"]
