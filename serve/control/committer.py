@@ -49,7 +49,7 @@ class Committer:
     @property
     def is_alive(self) -> bool:
         """Whether work is still being done."""
-        return self._thread.is_alive()
+        return self._thread.is_alive() and not self._is_closing
 
     async def write(self, work: Work) -> Any:
         """
@@ -72,7 +72,7 @@ class Committer:
         await asyncio.to_thread(self._thread.join)
 
     async def _submit(self, work: Work, *, writes: bool) -> Any:
-        if self._is_closing or not self.is_alive:
+        if not self.is_alive:
             raise NoTarget("Control's store is closed; try again soon.")
         result: asyncio.Future[Any] = self._loop.create_future()
         try:

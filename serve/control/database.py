@@ -1,7 +1,6 @@
 """The seam between Control's SQL and the database that runs it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from turnout.models.ledger import LedgerEntry
@@ -93,10 +92,10 @@ class Database(Protocol):
         """Add the rows that aren't there yet, in order; which those were. Raises BadRequest for a value that can't be kept."""
         ...
 
-    def read(self, deadline_s: float) -> AbstractContextManager[Connection]:
-        """A connection of its own on one state of the database, which nothing that's done on it changes; a statement past the deadline is ended."""
+    def read(self, work: Callable[[Connection], T], deadline_s: float) -> T:
+        """What `work` returns, on a connection of its own and one state of the database, of which it changes nothing; it fails past the deadline."""
         ...
 
-    def scan(self) -> AbstractContextManager[Connection]:
+    def scan(self, work: Callable[[Connection], T]) -> T:
         """The same without a deadline, and each statement by itself, so that reading for long stands in nobody's way."""
         ...

@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -124,21 +124,22 @@ class SqliteFile:
         connection.execute("RELEASE entries")
         return entries
 
-    @contextlib.contextmanager
-    def read(self, deadline_s: float) -> Generator[Connection]:
+    def read(self, work: Callable[[Connection], T], deadline_s: float) -> T:
         """See `Database`."""
         ends_at = time.monotonic() + deadline_s
-        with self.scan() as connection:
+        with contextlib.closing(self._connect()) as connection:
             connection.set_progress_handler(lambda: time.monotonic() > ends_at, STEPS_BETWEEN_LOOKS)
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("BEGIN")
-            yield connection
+            return work(connection)
 
-    @contextlib.contextmanager
-    def scan(self) -> Generator[sqlite3.Connection]:
+    def scan(self, work: Callable[[Connection], T]) -> T:
         """See `Database`."""
-        with contextlib.closing(sqlite3.connect(self._url, uri=True, isolation_level=None, timeout=5.0)) as connection:
-            yield connection
+        with contextlib.closing(self._connect()) as connection:
+            return work(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._url, uri=True, isolation_level=None, timeout=5.0)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -45,9 +45,8 @@ def test_a_lock_satisfies_what_the_project_asks_for(lock: str, extra: str | None
 def test_the_tools_satisfy_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     pins = dict(read_pins("build.lock") + read_pins("dev.lock"))
-    wanted = (
-        [Requirement(line) for line in project["build-system"]["requires"]] + asked_for("bench") + asked_for("redis")
-    )
+    extras = [requirement for extra in ("bench", "redis", "postgres") for requirement in asked_for(extra)]
+    wanted = [Requirement(line) for line in project["build-system"]["requires"]] + extras
     assert [str(r) for r in wanted if not r.specifier.contains(pins[canonicalize_name(r.name)])] == []
 
 

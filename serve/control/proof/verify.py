@@ -95,17 +95,20 @@ def verify_store(
         pause: waits.
     """
     earlier = read_lines(folder)
+
+    def compare(connection: Connection) -> Verdict:
+        numbered = connection.execute("SELECT number, line FROM audit_checkpoint ORDER BY number").fetchall()
+        stored = [line if number == place else "" for place, (number, line) in enumerate(numbered, 1)]
+        beside = _read_settled(folder, len(stored), len(earlier), pause)
+        verdict = judge(stored, read_pages(connection, pause), key, kept)
+        # What Control wrote since `stored` was read is judged the next time.
+        flaw = compare_lines(stored, beside[: max(len(stored), len(earlier))])
+        return verdict if flaw is None else msgspec.structs.replace(verdict, flaws=(*verdict.flaws, flaw))
+
     try:
-        with database.scan() as connection:
-            numbered = connection.execute("SELECT number, line FROM audit_checkpoint ORDER BY number").fetchall()
-            stored = [line if number == place else "" for place, (number, line) in enumerate(numbered, 1)]
-            beside = _read_settled(folder, len(stored), len(earlier), pause)
-            verdict = judge(stored, read_pages(connection, pause), key, kept)
+        return database.scan(compare)
     except database.refusals as error:
         return Verdict(0, 0, 0, (Flaw("row", 0, f"can't be read: the store is damaged ({error})"),))
-    # What Control wrote since `stored` was read is judged the next time.
-    flaw = compare_lines(stored, beside[: max(len(stored), len(earlier))])
-    return verdict if flaw is None else msgspec.structs.replace(verdict, flaws=(*verdict.flaws, flaw))
 
 
 def verify_export(path: Path, key: PublicKey, kept: Sequence[str] = ()) -> Verdict:

@@ -55,7 +55,7 @@ def share_gpus(connection: Connection, ask: Ask, versions: Sequence[PriceVersion
     connection.executemany("INSERT INTO gpu_target VALUES (?, ?)", priced.items())
     hours = _read_hours(connection, ask, versions)
     weights = connection.execute(
-        f"SELECT hour, pool, sum({_WEIGHT}) FROM {SOURCE} JOIN gpu_target USING (target) GROUP BY hour, pool",  # noqa: S608
+        f"SELECT hour, pool, sum({_WEIGHT}) FROM {SOURCE} AS spent JOIN gpu_target USING (target) GROUP BY hour, pool",  # noqa: S608
         ask.to_values(),
     )
     rates = rate_hours(hours, {(hour, pool): weight for hour, pool, weight in weights})

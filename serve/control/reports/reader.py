@@ -33,12 +33,9 @@ class Reader:
         """
         async with self._free:
             try:
-                return await asyncio.to_thread(self._run, work)
+                return await asyncio.to_thread(self.database.read, work, self._deadline_s)
             except self.database.refusals as error:
+                reason = str(error).partition("\n")[0]  # the rest of it may be the statement
                 raise NoTarget(
-                    f"the store can't be read, or it took over {self._deadline_s:g} s: ask for less time ({error})"
+                    f"the store can't be read, or it took over {self._deadline_s:g} s: ask for less time ({reason})"
                 ) from error
-
-    def _run(self, work: Callable[[Connection], T]) -> T:
-        with self.database.read(self._deadline_s) as connection:
-            return work(connection)

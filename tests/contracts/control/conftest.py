@@ -4,6 +4,8 @@ import socket
 
 import pytest
 
+from tests.stores import place, postgres, postgres_url  # noqa: F401
+
 
 @pytest.fixture
 def free_port() -> int:

@@ -1,19 +1,17 @@
 """What every store of Control promises."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
+from tests.stores import Place
 from turnout.models.errors import BadRequest, NoTarget
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.serve.config.overlay import Overlay
-from turnout.serve.config.secret import ConfigError
 from turnout.serve.control.events import chain_hash, digest_event
-from turnout.serve.control.sqlite import MIGRATIONS, SqliteStore
+from turnout.serve.control.sql_store import SqlStore
 from turnout.serve.control.store import Accepted, ControlStore
 
 
@@ -46,13 +44,8 @@ def event(subject: str = "here", at_ns: int = 1) -> AuditEvent:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "control.sqlite"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    opened = SqliteStore.open(path)
+async def store(place: Place) -> AsyncIterator[SqlStore]:
+    opened = await place.open(linger_s=0.002)
     yield opened
     await opened.close()
 
@@ -109,12 +102,12 @@ async def test_the_accepted_settings_are_absent_until_there_are_some(store: Cont
     assert await store.find_accepted() == Accepted("f2", 2, b"{1}")
 
 
-async def test_what_was_acknowledged_is_there_after_opening_again(path: Path) -> None:
-    store = SqliteStore.open(path)
+async def test_what_was_acknowledged_is_there_after_opening_again(place: Place) -> None:
+    store = await place.open()
     await store.append(Journal((entry(),), ()))
     await store.put_overlay(Overlay(2, {}, frozenset({"here"})), event())
     await store.close()
-    again = SqliteStore.open(path)
+    again = await place.open()
     assert [row.entry for row in await again.list_entries(0, 10)] == [entry()]
     assert (await again.get_overlay()).drained == {"here"}
     await again.close()
@@ -136,40 +129,8 @@ async def test_a_journal_that_cannot_be_kept_is_refused_whole_and_takes_no_other
     assert [row.entry.request_id for row in await store.list_entries(0, 10)] == ["other"]
 
 
-async def test_a_closed_store_refuses(path: Path) -> None:
-    store = SqliteStore.open(path)
+async def test_a_closed_store_refuses(place: Place) -> None:
+    store = await place.open()
     await store.close()
     with pytest.raises(NoTarget):
         await store.append(Journal((entry(),), ()))
-
-
-async def test_every_acknowledged_commit_waits_for_the_disk(path: Path, store: SqliteStore) -> None:
-    await store.append(Journal((entry(),), ()))
-    mode = await store.committer.read(
-        lambda connection: (
-            connection.execute("PRAGMA journal_mode").fetchone()[0],
-            connection.execute("PRAGMA synchronous").fetchone()[0],
-        )
-    )
-    assert mode == ("wal", 2)
-
-
-async def test_a_store_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
-    await SqliteStore.open(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    with pytest.raises(ConfigError, match="newer Turnout"):
-        SqliteStore.open(path)
-
-
-async def test_another_programs_database_is_refused(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE theirs (x)")
-    with pytest.raises(ConfigError, match="another program"):
-        SqliteStore.open(path)
-
-
-async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
-    path.write_bytes(b"this is a text, and longer than a header of a database would be" * 20)
-    with pytest.raises(ConfigError, match="can't be used"):
-        SqliteStore.open(path)

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from tests.fakes import FakeClock, ledger_row
+from tests.stores import Place
 from turnout.models.access import Actor, Budget, Role
 from turnout.models.errors import NotFound
 from turnout.models.ledger import Journal, LedgerEntry
@@ -16,7 +16,7 @@ from turnout.router.money.lease import Ask, Claim
 from turnout.serve.control.money.alerts import Passed
 from turnout.serve.control.money.routes import BudgetRoutes
 from turnout.serve.control.money.treasury import GONE_S, Treasury
-from turnout.serve.control.sqlite import SqliteStore
+from turnout.serve.control.sql_store import SqlStore
 
 NOON_S = 1_763_899_200.0
 """2025-11-23 12:00 UTC."""
@@ -37,7 +37,7 @@ class FakeDefinitions:
 
 @dataclass
 class Rig:
-    store: SqliteStore
+    store: SqlStore
     treasury: Treasury
     clock: FakeClock
     definitions: FakeDefinitions
@@ -56,8 +56,8 @@ class FakeActors:
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    store = SqliteStore.open(tmp_path / "control.sqlite", linger_s=0.0)
+async def rig(place: Place) -> AsyncIterator[Rig]:
+    store = await place.open()
     clock, live, passed = FakeClock(NOON_S), list[str](), list[Passed]()
 
     def tell(found: Sequence[Passed]) -> None:

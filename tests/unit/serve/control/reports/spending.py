@@ -1,7 +1,6 @@
 """A store with spending in it, and a plain count of the same, for the report's tests."""
 
 import random
-import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +9,9 @@ import msgspec
 
 from turnout.models.ledger import Journal, LedgerEntry
 from turnout.serve.config.dynamic import DynamicConfig
+from turnout.serve.control.database import Connection
 from turnout.serve.control.reports.fold import HOUR_NS
-from turnout.serve.control.sqlite import SqliteStore
+from turnout.serve.control.sql_store import SqlStore
 from turnout.serve.control.store import Accepted
 
 START_HOUR = 490_000
@@ -71,7 +71,7 @@ def random_entry(rng: random.Random, n: int) -> LedgerEntry:
     )
 
 
-async def write_keys(store: SqliteStore) -> None:
+async def write_keys(store: SqlStore) -> None:
     """The keys of `KEYS` but the file's, as the directory has them; team red has the tag `night`."""
     rows = [
         ("key", key, f"{key}-name", *place, '["own"]' if key == "k1" else "[]")
@@ -80,7 +80,7 @@ async def write_keys(store: SqliteStore) -> None:
     ]
     rows.append(("team", "red", "red", "acme", "red", "", '["night"]'))
 
-    def insert(connection: sqlite3.Connection) -> None:
+    def insert(connection: Connection) -> None:
         connection.executemany(
             "INSERT INTO grantee (kind, id, name, tenant, team, user_id, tags, role, terms, created_at_ns, version) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, '', '{}', 0, 1)",
@@ -90,7 +90,7 @@ async def write_keys(store: SqliteStore) -> None:
     await store.committer.write(insert)
 
 
-async def write_entries(store: SqliteStore, entries: Sequence[LedgerEntry]) -> None:
+async def write_entries(store: SqlStore, entries: Sequence[LedgerEntry]) -> None:
     await store.append(Journal(tuple(entries), ()))
 
 

@@ -1,20 +1,20 @@
 """How long replicas were there and busy, from what routers report."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
+from tests.stores import Place
 from turnout.serve.control.report import RouterReport, TargetReport
 from turnout.serve.control.reports.fleet import LONGEST_GAP_MS, FleetRecord
 from turnout.serve.control.roster import Roster
-from turnout.serve.control.sqlite import SqliteStore
+from turnout.serve.control.sql_store import SqlStore
 
 MINUTE = 60_000_000_000
 
 
 class Rig:
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqlStore) -> None:
         self.store = store
         self.now_ns = 100 * MINUTE
         self.roster = Roster(lambda: self.now_ns / 1e9, lease_s=1e9)
@@ -36,8 +36,8 @@ class Rig:
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    store = SqliteStore.open(tmp_path / "control.sqlite", linger_s=0)
+async def rig(place: Place) -> AsyncIterator[Rig]:
+    store = await place.open()
     made = Rig(store)
     await made.record.open()
     yield made

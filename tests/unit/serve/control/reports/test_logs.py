@@ -2,22 +2,21 @@
 
 import random
 from functools import partial
-from pathlib import Path
 
 import pytest
 
+from tests.stores import Place
 from tests.unit.serve.control.reports.spending import KEYS, START_HOUR, random_entry, write_entries, write_keys
 from turnout.serve.control.reports.ask import Filters
 from turnout.serve.control.reports.fold import HOUR_NS, fold
 from turnout.serve.control.reports.logs import list_rows
 from turnout.serve.control.reports.reader import Reader
-from turnout.serve.control.sqlite import SqliteStore
 
 
 @pytest.mark.parametrize("folded", [0, 100, 250, 300])
-async def test_pages_follow_each_other_without_gap_or_repeat(tmp_path: Path, folded: int) -> None:
+async def test_pages_follow_each_other_without_gap_or_repeat(place: Place, folded: int) -> None:
     rng = random.Random(folded)
-    store = SqliteStore.open(tmp_path / "control.sqlite", linger_s=0)
+    store = await place.open()
     entries = [random_entry(rng, n) for n in range(300)]
     await write_keys(store)
     await write_entries(store, entries)

@@ -3,11 +3,11 @@
 import random
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.stores import Place
 from tests.unit.serve.control.reports.spending import (
     KEYS,
     START_HOUR,
@@ -24,7 +24,7 @@ from turnout.serve.control.reports.fold import HOUR_NS, fold
 from turnout.serve.control.reports.prices import record_prices
 from turnout.serve.control.reports.reader import Reader
 from turnout.serve.control.reports.report import Report, make_report
-from turnout.serve.control.sqlite import SqliteStore
+from turnout.serve.control.sql_store import SqlStore
 
 GROUPS: dict[str, Callable[[LedgerEntry], list[Any]]] = {
     "": lambda e: [()],
@@ -46,24 +46,24 @@ def days_of(entry: LedgerEntry) -> str:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = SqliteStore.open(tmp_path / "control.sqlite", linger_s=0)
+async def store(place: Place) -> AsyncIterator[SqlStore]:
+    opened = await place.open()
     yield opened
     await opened.close()
 
 
-async def report(store: SqliteStore, groups: str = "", hours: tuple[int, int] = (0, 10**6), **filters: str) -> Report:
+async def report(store: SqlStore, groups: str = "", hours: tuple[int, int] = (0, 10**6), **filters: str) -> Report:
     ask = Ask(*hours, tuple(groups.split(",")) if groups else (), Filters(**filters))
     return await Reader(store.database).read(lambda connection: make_report(connection, ask))
 
 
-def record(store: SqliteStore, **settings: Any) -> Any:
+def record(store: SqlStore, **settings: Any) -> Any:
     return store.committer.write(lambda connection: record_prices(connection, accepted(**settings)))
 
 
 @pytest.mark.parametrize("groups", GROUPS)
 @pytest.mark.parametrize("folded", [0, 170, 400])
-async def test_sums_are_those_of_a_plain_count(store: SqliteStore, groups: str, folded: int) -> None:
+async def test_sums_are_those_of_a_plain_count(store: SqlStore, groups: str, folded: int) -> None:
     rng = random.Random(len(groups) * 1000 + folded)
     entries = [random_entry(rng, n) for n in range(400)]
     await write_keys(store)
@@ -81,7 +81,7 @@ async def test_sums_are_those_of_a_plain_count(store: SqliteStore, groups: str, 
     assert {field: getattr(made.total, field) for field in total} == total
 
 
-async def test_an_unknown_price_is_counted_apart_and_never_costs_nothing(store: SqliteStore) -> None:
+async def test_an_unknown_price_is_counted_apart_and_never_costs_nothing(store: SqlStore) -> None:
     await write_entries(
         store,
         [
@@ -97,7 +97,7 @@ async def test_an_unknown_price_is_counted_apart_and_never_costs_nothing(store: 
     assert (lines["mixed"].cost_nusd, lines["mixed"].unpriced) == (7, 1)
 
 
-async def test_hours_bound_a_report_and_the_last_is_not_in_it(store: SqliteStore) -> None:
+async def test_hours_bound_a_report_and_the_last_is_not_in_it(store: SqlStore) -> None:
     await write_entries(store, [entry(n, at_ns=(START_HOUR + n) * HOUR_NS) for n in range(5)])
     await store.committer.write(lambda connection: fold(connection, 3))
     assert (await report(store, hours=(START_HOUR + 1, START_HOUR + 4))).total.attempts == 3
@@ -114,13 +114,13 @@ async def test_hours_bound_a_report_and_the_last_is_not_in_it(store: SqliteStore
         ({"key": "' OR 1"}, 0),
     ],
 )
-async def test_filters_choose_rows(store: SqliteStore, filters: dict[str, str], attempts: int) -> None:
+async def test_filters_choose_rows(store: SqlStore, filters: dict[str, str], attempts: int) -> None:
     await write_keys(store)
     await write_entries(store, [entry(n, key_id=key, tenant=KEYS[key][0]) for n, key in enumerate(KEYS)])
     assert (await report(store, **filters)).total.attempts == attempts
 
 
-async def test_folding_twice_counts_once_and_late_rows_join_their_hour(store: SqliteStore) -> None:
+async def test_folding_twice_counts_once_and_late_rows_join_their_hour(store: SqlStore) -> None:
     await write_entries(store, [entry(n) for n in range(10)])
     assert await store.committer.write(fold) == 10
     assert await store.committer.write(fold) == 0
@@ -129,7 +129,7 @@ async def test_folding_twice_counts_once_and_late_rows_join_their_hour(store: Sq
     assert (await report(store)).total.attempts == 12
 
 
-async def test_gpu_time_is_shared_by_tokens_and_idle_time_stands_apart(store: SqliteStore) -> None:
+async def test_gpu_time_is_shared_by_tokens_and_idle_time_stands_apart(store: SqlStore) -> None:
     await record(store, gpu_hour_usd=2.0, gpus=2)
     await write_times(store, START_HOUR, replica_ms=3_600_000, busy_ms=1_800_000)
     await write_entries(
@@ -154,7 +154,7 @@ async def test_gpu_time_is_shared_by_tokens_and_idle_time_stands_apart(store: Sq
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_shares_and_idle_time_are_the_whole_cost_whatever_is_asked_for(store: SqliteStore, seed: int) -> None:
+async def test_shares_and_idle_time_are_the_whole_cost_whatever_is_asked_for(store: SqlStore, seed: int) -> None:
     rng = random.Random(seed)
     await write_keys(store)
     await record(store, gpu_hour_usd=round(rng.random() * 100, 6), gpus=rng.randint(1, 8), at_ns=START_HOUR * HOUR_NS)
@@ -175,7 +175,7 @@ async def test_shares_and_idle_time_are_the_whole_cost_whatever_is_asked_for(sto
     assert all(each.idle == whole.idle for each in of_keys)
 
 
-async def test_versions_in_force_are_named(store: SqliteStore) -> None:
+async def test_versions_in_force_are_named(store: SqlStore) -> None:
     for at, price in (
         (START_HOUR - 9, "1e-6"),
         (START_HOUR - 1, "2e-6"),
@@ -187,7 +187,7 @@ async def test_versions_in_force_are_named(store: SqliteStore) -> None:
     assert [version.at_ns // HOUR_NS for version in made.prices] == [START_HOUR - 1, START_HOUR + 2]
 
 
-async def write_times(store: SqliteStore, hour: int, replica_ms: int, busy_ms: int) -> None:
+async def write_times(store: SqlStore, hour: int, replica_ms: int, busy_ms: int) -> None:
     await store.committer.write(
         lambda connection: connection.execute(
             "INSERT INTO pool_minute VALUES (?, 'here', ?, ?)", (hour * 60, replica_ms, busy_ms)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from tests.stores import Place
 from tests.unit.serve.control.reports.spending import KEYS, START_HOUR, accepted, entry, write_entries, write_keys
 from turnout.models.access import Actor, Role
 from turnout.models.errors import Forbidden, Unauthorized
@@ -19,7 +20,6 @@ from turnout.serve.control.reports.ask import Filters
 from turnout.serve.control.reports.fold import HOUR_NS
 from turnout.serve.control.reports.scope import narrow, sees_all
 from turnout.serve.control.roster import Roster
-from turnout.serve.control.sqlite import SqliteStore
 
 NOW_NS = (START_HOUR + 80) * HOUR_NS
 ACTORS = {
@@ -37,8 +37,8 @@ class FakeActors:
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    store = SqliteStore.open(tmp_path / "control.sqlite", linger_s=0)
+async def client(place: Place, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    store = await place.open()
     await store.put_accepted(accepted(), AuditEvent(3, "router-1", "config.accept", "f", "{}"))
     await write_keys(store)
     await write_entries(
@@ -189,8 +189,8 @@ def test_an_actor_that_belongs_nowhere_sees_nothing(actor: Actor) -> None:
         narrow(actor, Filters())
 
 
-async def test_records_work_until_they_are_closed(tmp_path: Path) -> None:
-    store = SqliteStore.open(tmp_path / "control.sqlite", linger_s=0)
+async def test_records_work_until_they_are_closed(place: Place, tmp_path: Path) -> None:
+    store = await place.open()
     records = await Records.open(store, tmp_path, Roster(lambda: 0.0), FakeActors(), lambda: NOW_NS)  # type: ignore[arg-type]
     assert records.is_running
     await records.close()
