@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -12,7 +13,7 @@ from turnout.router.directory import Directory
 from turnout.router.execute.slots import Slots
 from turnout.router.gauges import group_by_target, why_resting
 from turnout.router.limit.limiter import Limiter
-from turnout.router.limit.share import EMPTY, FULL, NOTHING, WHOLE, Levels
+from turnout.router.limit.share import EMPTY, FULL, NOTHING, WHOLE, Lease, Levels
 from turnout.router.observe import Observer
 from turnout.router.plan.breaker import HALF_OPEN, OPEN
 from turnout.router.plan.fleet import Candidate, Fleet
@@ -57,6 +58,8 @@ class ControlWatch:
         self._limiter = limiter
         self._spooling = spooling
         self._given_up: Levels | None = None
+        self._lease_until = math.inf
+        self._lapse: asyncio.TimerHandle | None = None
         self._wants_config = True
         self._told = ""
 
@@ -65,12 +68,13 @@ class ControlWatch:
         loop = asyncio.get_running_loop()
         alone_at = loop.time() + ALONE_S
         while True:
+            asked_at = loop.time()
             report = self.report()
             try:
                 answer = await self._link.watch(report)
             except TurnoutError as error:
                 _log.debug("Control can't be reached: %s", error)
-                if loop.time() >= alone_at and self._limiter.share == NOTHING:
+                if loop.time() >= alone_at and self._limiter.share == NOTHING and math.isinf(self._lease_until):
                     self._limiter.set_share(WHOLE, FULL)
                 await asyncio.sleep(RETRY_S)
                 continue
@@ -79,6 +83,8 @@ class ControlWatch:
             if report.accepted is not None:
                 self._told = report.config
             self.take(answer)
+            if answer.limit_lease is not None:
+                self._keep_until(asked_at, answer.limit_lease)
 
     async def leave(self) -> None:
         """Give this router's share of all limits back, for those that stay."""
@@ -91,7 +97,7 @@ class ControlWatch:
 
     def report(self) -> RouterReport:
         """What this router does now. Its settings go along when Control asks for them or hasn't seen these."""
-        config = self._config
+        config, now = self._config, asyncio.get_running_loop().time()
         tells = self._wants_config or config.fingerprint != self._told
         return RouterReport(
             router=self._router,
@@ -106,6 +112,7 @@ class ControlWatch:
             have_ledger=self._spooling.ledger,
             limit_share=self._limiter.share,
             limit_levels=self._given_up,
+            limit_lease_s=max(0.0, self._lease_until - now),
         )
 
     def take(self, answer: WatchAnswer) -> None:
@@ -124,6 +131,18 @@ class ControlWatch:
             self._given_up = self._limiter.set_share(answer.limit_share, answer.limit_levels) or self._given_up
         if answer.directory is not None:
             self._directory.take(answer.directory)
+
+    def _keep_until(self, asked_at: float, lease: Lease) -> None:
+        """Cut the share by ourselves when its lease ends: from then on another cluster may have it."""
+        if self._lapse is not None:
+            self._lapse.cancel()
+        self._lease_until = asked_at + lease.for_s
+        if lease.then < 1:
+            self._lapse = asyncio.get_running_loop().call_at(self._lease_until, self._cut, lease.then)
+
+    def _cut(self, factor: float) -> None:
+        if self._limiter.share != NOTHING:
+            self._given_up = self._limiter.set_share(self._limiter.share.scaled(factor), EMPTY) or self._given_up
 
     def _targets(self) -> tuple[TargetReport, ...]:
         by_target = group_by_target(self._fleet.all_candidates())

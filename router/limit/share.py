@@ -1,5 +1,6 @@
 """How several routers keep one limit together: each has a share of it, and shares move with what is left in them."""
 
+import math
 import zlib
 from collections.abc import Mapping
 
@@ -13,38 +14,64 @@ LimitKey = tuple[str, Unit, int, str]
 
 class Share(msgspec.Struct, frozen=True, array_like=True):
     """
-    One router's place among those that share all limits.
+    What one of those that share all limits has of each.
 
     Attributes:
-        index: which one it is, from 0.
-        of: how many there are; 0 for a router that has no share yet, or no more.
+        part: of every rate, from 0 to 1.
+        start, end: which seats of every limit on requests at once, as a piece of the line from 0 to 1; pieces that don't overlap have none in common.
     """
 
-    index: int
-    of: int
+    part: float
+    start: float
+    end: float
 
     @property
-    def part(self) -> float:
-        """Of every limit, from 0 to 1."""
-        return 1 / self.of if self.of else 0.0
+    def span(self) -> float:
+        """Of all seats, from 0 to 1."""
+        return self.end - self.start
+
+    def piece(self, index: int, of: int) -> "Share":
+        """The one at `index` of `of` equal pieces."""
+        end = self.end if index + 1 == of else self.start + self.span * (index + 1) / of
+        return Share(self.part / of, self.start + self.span * index / of, end)
+
+    def scaled(self, factor: float) -> "Share":
+        """The same seats and `factor` of its rates; nothing at all for 0."""
+        return Share(self.part * factor, self.start, self.end) if factor else NOTHING
 
     def allowance(self, limit: Limit) -> float:
         """
-        What this router may let in of `limit`.
+        What may be let in of `limit`.
 
         Seats are whole: those that are left over are spread, and everybody has one, as a limit below the number of routers would shut some of them.
         """
-        if not self.of:
-            return 0.0
         if limit.window_s:
-            return limit.amount / self.of
-        seats, over = divmod(limit.amount, self.of)
-        turn = (zlib.crc32(f"{limit.bucket}\0{limit.model}".encode()) + self.index) % self.of
-        return max(1, seats + (turn < over))
+            return limit.amount * self.part
+        if not self.span:
+            return 0.0
+        turn = zlib.crc32(f"{limit.bucket}\0{limit.model}".encode()) / 2**32
+        return max(1, math.ceil(self.end * limit.amount - turn) - math.ceil(self.start * limit.amount - turn))
 
 
-WHOLE = Share(0, 1)
-NOTHING = Share(0, 0)
+WHOLE = Share(1.0, 0.0, 1.0)
+NOTHING = Share(0.0, 0.0, 0.0)
+
+
+class Lease(msgspec.Struct, frozen=True, array_like=True):
+    """
+    How long a share is good for, from the report that it answers.
+
+    Attributes:
+        for_s: seconds; inf where there's one cluster only, and 0 for what a cluster has without the others' word.
+        then: what's left of its part after that, from 0 to 1.
+    """
+
+    for_s: float
+    then: float
+
+
+FOR_EVER = Lease(math.inf, 1.0)
+ENDED = Lease(0.0, 1.0)
 
 
 class Level(msgspec.Struct, frozen=True, array_like=True):

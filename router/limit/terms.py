@@ -85,6 +85,7 @@ class TermsBook:
         levels = tuple(Level(each.limit, each.fullness(now)) for each in rates if each.fullness(now) != rest)
         for line in self._lines.values():
             line.bucket.shrink(share.allowance(line.bucket.limit), now)
+            line.serve()
         self.share = share
         return Levels(rest, levels)
 

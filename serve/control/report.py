@@ -1,9 +1,11 @@
 """What routers and Control say to each other on `/internal/watch`; rows travel as `turnout.models.ledger.Journal`."""
 
+import math
+
 import msgspec
 
 from turnout.router.directory import KeyChanges
-from turnout.router.limit.share import EMPTY, NOTHING, Levels, Share
+from turnout.router.limit.share import EMPTY, NOTHING, Lease, Levels, Share
 from turnout.serve.config.overlay import Overlay
 
 POLL_S = 0.5
@@ -54,6 +56,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
         limit_share: what it has of every limit.
         limit_levels: how full the limits are that it has given a part of away with this report, or None if it hasn't.
         have_ledger: id of the ledger that it knows; "" for none yet.
+        limit_lease_s: how long it may keep its share; inf for as long as it's told nothing else, and 0 if it has cut it.
     """
 
     router: str
@@ -68,6 +71,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
     limit_share: Share = NOTHING
     limit_levels: Levels | None = None
     have_ledger: str = ""
+    limit_lease_s: float = math.inf
 
 
 class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
@@ -82,6 +86,7 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
         limit_share: what it's to have of every limit from now on, or None for what it has.
         limit_levels: how full the limits are in what is new of that.
         ledger: id of Control's ledger, or "" if the router has it.
+        limit_lease: how long it may keep that, or None for as long as it knows.
     """
 
     overlay: Overlay | None
@@ -91,3 +96,4 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
     limit_share: Share | None = None
     limit_levels: Levels = EMPTY
     ledger: str = ""
+    limit_lease: Lease | None = None

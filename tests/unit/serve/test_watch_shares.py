@@ -1,6 +1,7 @@
 """What a router does with its share of limits, by what Control says or because it says nothing."""
 
 import asyncio
+from typing import Protocol
 
 from tests.fakes import FakePost, FakeUpstream, answers
 from tests.fakes_loop import run_jumping
@@ -15,6 +16,14 @@ from turnout.serve.config.secret import Secrets
 from turnout.serve.control.report import RouterReport, WatchAnswer
 from turnout.serve.control_watch import ALONE_S, ControlWatch
 from turnout.serve.spooling import Spooling
+
+HALF = WHOLE.piece(0, 2)
+
+
+class Link(Protocol):
+    """The part of a ControlLink that a watch uses."""
+
+    async def watch(self, report: RouterReport) -> WatchAnswer: ...
 
 
 class FakeLink:
@@ -35,10 +44,10 @@ def answer(share: Share | None) -> WatchAnswer:
     return WatchAnswer(None, None, False, limit_share=share, limit_levels=FULL)
 
 
-def make_watch(link: FakeLink, limiter: Limiter) -> ControlWatch:
+def make_watch(link: "Link", limiter: Limiter, router: str = "r") -> ControlWatch:
     rig = Rig(FakeUpstream(answers(ANSWER)))
     return ControlWatch(
-        router="r",
+        router=router,
         node="n",
         link=link,  # type: ignore[arg-type]
         config=ActiveConfig("127.0.0.1", Secrets({}, "n"), 0, lambda catalogue: None),
@@ -63,10 +72,10 @@ def run_for(seconds: float, *replies: WatchAnswer) -> tuple[Limiter, FakeLink]:
 
 
 def test_a_share_is_taken_acknowledged_and_kept_without_control() -> None:
-    limiter, link = run_for(60, answer(WHOLE), answer(Share(0, 2)), answer(None))
-    assert limiter.share == Share(0, 2)
+    limiter, link = run_for(60, answer(WHOLE), answer(HALF), answer(None))
+    assert limiter.share == HALF
     told = [report.limit_share for report in link.reports[:4]]
-    assert told == [NOTHING, WHOLE, Share(0, 2), Share(0, 2)]
+    assert told == [NOTHING, WHOLE, HALF, HALF]
     assert [report.limit_levels is not None for report in link.reports[:4]] == [False, False, True, False]
 
 

@@ -18,7 +18,7 @@ from turnout.models.access import Limit, Unit
 from turnout.models.errors import LimitReached
 from turnout.router.catalogue import ModelRoute, Retries
 from turnout.router.limit.limiter import Limiter
-from turnout.router.limit.share import EMPTY, FULL, NOTHING, WHOLE, Levels, Share
+from turnout.router.limit.share import EMPTY, FULL, NOTHING, WHOLE, Levels
 from turnout.serve.control.bell import Bell
 from turnout.serve.control.report import RouterReport, WatchAnswer
 from turnout.serve.control.shares import GONE_S, START_S, Shares
@@ -181,9 +181,15 @@ async def test_what_was_used_stays_used_when_routers_are_replaced() -> None:
 def test_seats_are_split_whole_and_all_of_them_are_used() -> None:
     for amount in range(3, 12):
         for of in (1, 2, 3):
-            seats = [Share(index, of).allowance(msgspec.structs.replace(SEATS, amount=amount)) for index in range(of)]
+            seats = [
+                WHOLE.piece(index, of).allowance(msgspec.structs.replace(SEATS, amount=amount)) for index in range(of)
+            ]
             assert sum(seats) == amount
-    assert [Share(index, 3).allowance(msgspec.structs.replace(SEATS, amount=1)) for index in range(3)] == [1, 1, 1]
+    assert [WHOLE.piece(index, 3).allowance(msgspec.structs.replace(SEATS, amount=1)) for index in range(3)] == [
+        1,
+        1,
+        1,
+    ]
 
 
 async def test_without_a_share_limited_requests_wait_for_one() -> None:

@@ -1,0 +1,1 @@
+"""How Controls of several clusters that share keys keep each limit together."""
