@@ -64,7 +64,7 @@ class ModelState(msgspec.Struct, frozen=True):
     Attributes:
         down_at: routers at which none of its targets can answer now.
         fallbacks: models that are asked instead, in order.
-        degrades: whether callers get a stale or a configured answer where those can't answer either.
+        degrades: whether callers get a configured answer where those can't answer either.
     """
 
     name: str

@@ -115,7 +115,7 @@ def _write_targets(model: str, targets: Sequence[Target]) -> str:
 def _write_instead(model: ModelState) -> str:
     if model.fallbacks:
         return f"requests go to {', '.join(model.fallbacks)}"
-    return "requests get its answer for that" if model.degrades else "requests are refused with 503"
+    return "requests get its configured answer" if model.degrades else "requests are refused with 503"
 
 
 def _application_troubles(applications: Mapping[str, Application]) -> list[str]:

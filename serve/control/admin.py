@@ -185,7 +185,7 @@ def _show_model(model: ModelSettings, routers: Sequence[Member]) -> dict[str, An
         "name": model.name,
         "down_at": down_at,
         "fallbacks": list(model.fallbacks.any_error),
-        "degrades": model.degrade.stale or model.degrade.answer is not None,
+        "degrades": model.degrade.answer is not None,
     }
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -229,6 +230,47 @@ def test_status_tells_what_runs(remote_cluster: Running) -> None:
     status = remote_cluster.turnout("status", "--json", str(remote_cluster.file))
     assert status.returncode == 0, status.stdout + status.stderr
     assert {"direct", "deployed", "pair-a", "pair-b"} <= set(re.findall(r'"name": ?"([^"]+)"', status.stdout))
+
+
+def test_status_names_open_breakers_who_is_ejected_and_the_model_that_nothing_can_answer_for(
+    remote_cluster: Running,
+) -> None:
+    headers, body = {"authorization": f"Bearer {KEY}"}, {"model": "pair", "messages": HI}
+
+    def ask(_: int = 0) -> int:
+        """One request on a connection of its own, so that either router may get it."""
+        return httpx.post(
+            f"{remote_cluster.url}/v1/chat/completions", json=body, headers=headers, timeout=30
+        ).status_code
+
+    def status() -> list[str]:
+        told = remote_cluster.turnout("status", str(remote_cluster.file))
+        assert told.returncode == 0, told.stderr
+        return [" ".join(line.split()) for line in told.stdout.splitlines()]
+
+    def is_told() -> dict[str, object] | None:
+        with ThreadPoolExecutor(16) as pool:
+            assert set(pool.map(ask, range(60))) <= {502, 503}
+        shown = status()
+        assert "direct mock provider mock 1 ready 1 0 0" in shown
+        rows = [
+            line for line in shown if re.match(r"pair-[ab] pair provider mock 1 (\S+ )*open\b.* 1 \(1 resting\)", line)
+        ]
+        models = [
+            line for line in shown if re.match(r"model pair: nothing can answer at \d of 2 routers \(pair-a ", line)
+        ]
+        return {"rows": rows, "models": models} if rows and models else None
+
+    remote_cluster.mock("script", "PUT", models={"*": {"faults": [{"do": "status", "status": 503}]}})
+    try:
+        told = wait_for(is_told, 60)
+        assert str(told["models"]).endswith("requests are refused with 503']")
+    finally:
+        remote_cluster.mock("script", "PUT", models={"*": {}})
+    wait_for(lambda: [ask() for _ in range(8)] == [200] * 8 and {"back": 1}, 60)
+    wait_for(
+        lambda: not [line for line in status() if line.startswith("model pair") or " open " in line] and {"well": 1}
+    )
 
 
 def test_nothing_of_a_key_or_prompt_is_in_any_log(remote_cluster: Running) -> None:

@@ -32,7 +32,7 @@ def test_keys_that_rest_are_shown_beside_the_endpoints() -> None:
     [
         (ModelState("small", ["r0"], [], degrades=False), "requests are refused with 503"),
         (ModelState("small", ["r0"], ["big"], degrades=True), "requests go to big"),
-        (ModelState("small", ["r0"], [], degrades=True), "requests get its answer for that"),
+        (ModelState("small", ["r0"], [], degrades=True), "requests get its configured answer"),
     ],
 )
 def test_a_model_that_nothing_can_answer_for_is_named_with_what_callers_get(model: ModelState, told: str) -> None:
