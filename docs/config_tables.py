@@ -25,6 +25,7 @@ from turnout.serve.config import (
     remote,
     resilience,
     spool,
+    store,
     tiers,
 )
 
@@ -37,6 +38,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("args of a scripted engine", arguments.ScriptedEngineArgs),
     ("args of an embedder", arguments.EmbedderArgs),
     ("args of control", arguments.ControlArgs),
+    ("store", store.StoreSettings),
     ("args of the router", arguments.RouterArgs),
     ("args of a provider", arguments.ProviderArgs),
     ("replicas", arguments.Replicas),

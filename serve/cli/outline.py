@@ -1,7 +1,7 @@
 """What commands need to know of a cluster file: where its route and its admin API are, what it serves, who may ask."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnout.serve.cli.refusal import ExitCode, Refusal
@@ -9,6 +9,7 @@ from turnout.serve.config.arguments import RouterArgs
 from turnout.serve.config.check import check_file, load_file
 from turnout.serve.config.cluster import ClusterFile, ControlApplication, RouterApplication
 from turnout.serve.config.problem import Problem
+from turnout.serve.config.store import StoreSettings
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 """How this machine reaches a listener that's bound to all addresses."""
@@ -48,6 +49,7 @@ class Outline:
         admin_key: a file to read it from, or `env:NAME`.
         state_dir: Control's folder.
         fingerprint: of the dynamic settings; what routers report when they serve them.
+        store: what Control keeps its rows in.
     """
 
     file: Path
@@ -62,6 +64,7 @@ class Outline:
     admin_key: str
     state_dir: Path
     fingerprint: str
+    store: StoreSettings = field(default_factory=StoreSettings)
 
 
 def get_outline(path: Path, environ: Mapping[str, str], tell: Callable[[str], None] | None = None) -> Outline:
@@ -113,6 +116,7 @@ def _describe(path: Path, cluster: ClusterFile) -> Outline:
         admin_url=f"http://127.0.0.1:{control.args.admin_port}",
         admin_key=control.args.admin_key or f"file:{control.args.state_dir / 'admin.key'}",
         state_dir=control.args.state_dir,
+        store=control.args.store,
         fingerprint=router.user_config.fingerprint(),
     )
 

@@ -10,10 +10,12 @@ from turnout.serve.config.idempotency import IdempotencySettings
 from turnout.serve.config.money import AlertSettings
 from turnout.serve.config.remote import RemoteSettings
 from turnout.serve.config.spool import SpoolSettings
+from turnout.serve.config.store import StoreSettings
 from turnout.serve.edge.config import EdgeLimits, TlsFiles
 from turnout.serve.mock.script import MockScript, ModelScript
 
 FilePath = Annotated[Path, AfterValidator(expand_home)]
+ANY_NODE = "any"
 Amount = Annotated[float, Field(ge=0)]
 
 
@@ -138,22 +140,34 @@ class ControlArgs(Settings):
     The one writer: ledger, audit, admin changes.
 
     Attributes:
-        state_dir: folder of its store, on the node's own disk.
+        state_dir: folder of its store and its keys, on the node's own disk.
+        store: what it keeps its rows in; a file in `state_dir` unless said.
         admin_port: of `/admin/*`, on loopback of its node.
         admin_key: the key for `/admin/*`; unless said, one is made on the first start, in `state_dir/admin.key`.
-        node: IP address of the node that has `state_dir`, or `head`.
+        audit_key: the key that signs the audit log, 64 hex digits; unless said, one is made on the first start, in `state_dir/audit.key`.
+        node: IP address of the node that has `state_dir`, or `head`; `any` where the store is on a server and both keys are given.
         host: the address that routers reach it at; the node's own unless said.
         num_cpus: what Ray sets aside.
         alerts: who is told when a budget is nearly spent.
     """
 
     state_dir: FilePath
+    store: StoreSettings = StoreSettings()
     admin_port: Port = 8001
     admin_key: SecretRef | None = None
+    audit_key: SecretRef | None = None
     node: str = "head"
     host: str | None = None
     num_cpus: Amount = 0.1
     alerts: Annotated[tuple[AlertSettings, ...], Field(max_length=16)] = ()
+
+    @model_validator(mode="after")
+    def _check_node(self) -> Self:
+        if self.node == ANY_NODE and (self.store.kind == "sqlite" or self.admin_key is None or self.audit_key is None):
+            raise ValueError(
+                "node: any needs a store of kind postgres, an admin_key and an audit_key: state_dir is another on each node"
+            )
+        return self
 
 
 class EdgeSettings(Settings):

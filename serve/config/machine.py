@@ -1,6 +1,7 @@
 """Looks whether this machine has what a cluster file asks for: environment variables, files, models on disk."""
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from urllib.parse import SplitResult, urlsplit
 
 from turnout.models.disk.errors import ModelNotOnDisk
@@ -11,6 +12,7 @@ from turnout.serve.config.loopback import is_loopback
 from turnout.serve.config.part import Part
 from turnout.serve.config.problem import Found
 from turnout.serve.config.secret import THIS_MACHINE, ConfigError, Secrets, is_reference
+from turnout.serve.config.store import write_place
 from turnout.serve.mock.script import load_script
 
 _FILES = frozenset({"cert", "key", "ca_file", "script"})
@@ -26,6 +28,7 @@ def check_machine(root: Part, environ: Mapping[str, str]) -> Found:
         yield from _check_script(app.at("args", "script"))
         keys = app.at("deployments", 0, "user_config", "auth", "keys")
         yield from _check_keys(keys, secrets)
+        yield from _check_store(app.at("args", "store"), secrets)
         yield from _check_clear_text(app)
 
 
@@ -67,6 +70,24 @@ def _check_keys(keys: Part, secrets: Secrets) -> Found:
             parse_keys(text)
     except ConfigError as error:
         yield keys.problem(str(error))
+
+
+def _check_store(store: Part, secrets: Secrets) -> Found:
+    if store.at("kind").text != "postgres":
+        return
+    if find_spec("asyncpg") is None or find_spec("sqlalchemy") is None or find_spec("alembic") is None:
+        hint = "Control's node needs pip install 'turnout[postgres]'"
+        yield store.problem("SQLAlchemy, asyncpg and Alembic aren't installed on this machine", hint, "warning")
+    url = store.at("url")
+    try:
+        text = secrets.read(url.text) if is_reference(url.text) else None
+    except ConfigError:
+        return  # told already
+    try:
+        if text is not None:
+            write_place(text)
+    except ConfigError as error:
+        yield url.problem(str(error))
 
 
 def _check_model(app: Part) -> Found:

@@ -3,14 +3,14 @@
 import os
 import time
 from importlib.metadata import version
-from secrets import token_hex, token_urlsafe
+from secrets import token_bytes, token_hex, token_urlsafe
 from typing import Any
 
 import ray
 from ray import serve
 
 from turnout.serve.collector import rest_collector
-from turnout.serve.config.arguments import ControlArgs
+from turnout.serve.config.arguments import ANY_NODE, ControlArgs
 from turnout.serve.config.secret import Secrets
 from turnout.serve.control.actor import Actors, require_actor
 from turnout.serve.control.admin import Desk, make_admin_app
@@ -25,13 +25,14 @@ from turnout.serve.control.measured import MeasuredLedger
 from turnout.serve.control.money.metrics import MetricsRoute
 from turnout.serve.control.money.office import MoneyOffice
 from turnout.serve.control.money.routes import BudgetRoutes
+from turnout.serve.control.opening import open_store
+from turnout.serve.control.proof.files import put_key
 from turnout.serve.control.records import Records
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
 from turnout.serve.control.shares import Shares
 from turnout.serve.control.sign_in import AdminSignIn
-from turnout.serve.control.sqlite import SqliteStore
-from turnout.serve.control.state_dir import STORE_FILE, StateDir
+from turnout.serve.control.state_dir import StateDir
 from turnout.serve.edge.asgi import AsgiBridge
 from turnout.serve.edge.config import EdgeConfig
 from turnout.serve.edge.edge import Edge
@@ -48,7 +49,7 @@ ADMIN_HOST = "127.0.0.1"
 
 class Control:
     """
-    The replica. It holds the lock of `state_dir` for its life, so a second one anywhere on that disk refuses to start.
+    The replica. It holds the locks of `state_dir` and of its store for its life, so a second one for either refuses to start.
 
     Routers reach it at a private listener, which discovery tells them of; `/admin/*` is on loopback of its node.
     """
@@ -59,7 +60,9 @@ class Control:
         self._state = StateDir.take(args.state_dir)
         secrets = Secrets(os.environ, ray.get_runtime_context().get_node_id())
         admin_key = secrets.read_line(args.admin_key) if args.admin_key else self._state.get_admin_key()
-        self._store = SqliteStore.open(self._state.path / STORE_FILE)
+        if args.audit_key:
+            put_key(self._state.path, secrets.read_line(args.audit_key))
+        self._store = await open_store(args.store, self._state.path, secrets, token_bytes(16))
         bell = Bell()
         book = await SettingsBook.open(self._store, time.time_ns, bell)
         roster = Roster(time.monotonic)
@@ -73,7 +76,9 @@ class Control:
         ledger_id = await LedgerId.open(self._store.committer, lambda: token_hex(8))
         ledger = MeasuredLedger(self._store, time.monotonic)
         self._internal = PrivateListener(
-            InternalRoutes(ledger, book, roster, bell, sources=[directory, shares, ledger_id], treasury=self._money.treasury),
+            InternalRoutes(
+                ledger, book, roster, bell, sources=[directory, shares, ledger_id], treasury=self._money.treasury
+            ),
             args.host,
         )
         budgets = BudgetRoutes(self._money.treasury, actors, directory.find_owner)
@@ -126,12 +131,13 @@ class Control:
 def control_app(args: ControlArgs) -> serve.Application:
     """The Serve application of Control."""
     node = "__internal_head__" if args.node == HEAD else args.node
+    resources = {} if args.node == ANY_NODE else {f"node:{node}": 0.001}
     deployment = serve.deployment(Control).options(
         name="Control",
         num_replicas=1,
         # The old one has to let go of the lock before the new one can start.
         max_surge_percent=0,
-        ray_actor_options={"num_cpus": args.num_cpus, "resources": {f"node:{node}": 0.001}},
+        ray_actor_options={"num_cpus": args.num_cpus, "resources": resources},
         graceful_shutdown_wait_loop_s=0.1,
         graceful_shutdown_timeout_s=2 * DRAIN_S + 5.0,
         health_check_period_s=HEALTH_PERIOD_S,

@@ -18,10 +18,19 @@ from turnout.serve.cli.http import new_client
 from turnout.serve.cli.located import locate
 from turnout.serve.cli.refusal import ExitCode, Refusal
 from turnout.serve.cli.screen import align, count, say, warn
-from turnout.serve.config.secret import ConfigError
+from turnout.serve.config.secret import THIS_MACHINE, ConfigError, Secrets
+from turnout.serve.config.store import StoreSettings
+from turnout.serve.control.opening import find_database
 from turnout.serve.control.proof.checkpoint import PublicKey
 from turnout.serve.control.proof.files import get_public_key
-from turnout.serve.control.proof.verify import ExportedCheckpoint, ExportedRow, Verdict, verify_export, verify_folder
+from turnout.serve.control.proof.verify import (
+    ExportedCheckpoint,
+    ExportedRow,
+    Verdict,
+    verify_export,
+    verify_folder,
+    verify_store,
+)
 from turnout.serve.control.reports.csv import write_csv
 
 app = new_app(no_args_is_help=True)
@@ -99,10 +108,15 @@ def verify(
         lines = kept.read_text(encoding="utf-8").splitlines() if kept else []
         key = PublicKey(public_key.read_text(encoding="utf-8")) if public_key else None
         if export is not None:
-            verdict = verify_export(export, key or get_public_key(_folder_of(state_dir, file)), lines)
+            verdict = verify_export(export, key or get_public_key(_place_of(state_dir, file)[0]), lines)
         else:
-            folder = _folder_of(state_dir, file)
-            verdict = verify_folder(folder, key or get_public_key(folder), lines)
+            folder, store = _place_of(state_dir, file)
+            key = key or get_public_key(folder)
+            if store.kind == "sqlite":
+                verdict = verify_folder(folder, key, lines)
+            else:
+                database = find_database(store, folder, Secrets(os.environ, THIS_MACHINE))
+                verdict = verify_store(database, folder, key, lines)
     except (ConfigError, OSError, UnicodeError) as error:
         raise Refusal(str(error), "", ExitCode.BAD_INPUT) from error
     _tell(verdict)
@@ -193,11 +207,12 @@ def _tell(verdict: Verdict) -> None:
     say(f"{count(verdict.rows, 'row')} are what was written, by {signed}{unsigned}")
 
 
-def _folder_of(state_dir: Path | None, file: Path | None) -> Path:
+def _place_of(state_dir: Path | None, file: Path | None) -> tuple[Path, StoreSettings]:
     if state_dir is not None:
-        return state_dir
+        return state_dir, StoreSettings()
     with new_client() as client:
-        return locate(file, os.environ, client).outline.state_dir
+        outline = locate(file, os.environ, client).outline
+    return outline.state_dir, outline.store
 
 
 def _write_time(at_ns: int) -> str:

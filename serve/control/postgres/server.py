@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
@@ -15,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from turnout.models.ledger import LedgerEntry
 from turnout.serve.config.secret import ConfigError
+from turnout.serve.config.store import write_place
 from turnout.serve.control.database import Connection
 from turnout.serve.control.postgres.connection import PostgresConnection
 from turnout.serve.control.sql_store import ENTRY_FIELDS
@@ -59,7 +59,7 @@ class PostgresServer:
         """
         self._url = url
         self._name = name
-        self.place = _write_place(url)
+        self.place = write_place(url)
 
     def __repr__(self) -> str:
         return f"PostgresServer({self.place!r})"
@@ -111,15 +111,3 @@ class PostgresServer:
         # PostgreSQL's sums of 64-bit numbers have another type; ours are whole.
         await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=int, format="text")
         return connection
-
-
-def _write_place(url: str) -> str:
-    """`the store DATABASE at HOST:PORT`."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 5432
-    except ValueError:
-        host, port, parts = None, 0, urlsplit("")
-    if parts.scheme not in ("postgresql", "postgres") or not host or not parts.path.strip("/"):
-        raise ConfigError("the store's URL isn't postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-    return f"the store {parts.path.strip('/')!r} at {host}:{port}"

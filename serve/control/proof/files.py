@@ -1,5 +1,6 @@
 """The files of the proof in Control's folder: the key that signs, its public half, and the checkpoints beside the store."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -10,6 +11,7 @@ from turnout.serve.control.proof.checkpoint import PublicKey, Signer
 KEY_FILE = "audit.key"
 PUBLIC_FILE = "audit.pub"
 CHECKPOINT_FILE = "audit.checkpoints"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 def get_signer(folder: Path) -> Signer:
@@ -21,7 +23,7 @@ def get_signer(folder: Path) -> Signer:
     """
     path = folder / KEY_FILE
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(path, _NEW, 0o600), "w") as file:
             file.write(f"{secrets.token_bytes(32).hex()}\n")
             file.flush()
             os.fsync(file.fileno())
@@ -39,6 +41,28 @@ def get_signer(folder: Path) -> Signer:
             f"{str(path)!r} isn't a key: put the old one back; without it, older checkpoints can't be told from false ones"
         ) from error
     return signer
+
+
+def put_key(folder: Path, key: str) -> None:
+    """
+    Make `key` the one that signs in this folder.
+
+    Raises:
+        ConfigError: it's no key, the folder has another, or can't be written.
+    """
+    if len(key) != 64 or not set(key) <= set("0123456789abcdefABCDEF"):
+        raise ConfigError("audit_key isn't 64 hex digits, such as `openssl rand -hex 32` prints")
+    path = folder / KEY_FILE
+    try:
+        with contextlib.suppress(FileExistsError), os.fdopen(os.open(path, _NEW, 0o600), "w") as file:
+            file.write(f"{key}\n")
+        found = path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"{str(path)!r} can't be written: {error.strerror}") from error
+    if found.lower() != key.lower():
+        raise ConfigError(
+            f"{str(path)!r} isn't audit_key: take the one that signed this store's checkpoints, and remove the other"
+        )
 
 
 def get_public_key(folder: Path) -> PublicKey:

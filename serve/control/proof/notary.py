@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from turnout.models.errors import TurnoutError
+from turnout.serve.config.secret import ConfigError
 from turnout.serve.control.committer import Committer
 from turnout.serve.control.database import Connection
 from turnout.serve.control.events import chain_hash
 from turnout.serve.control.proof.chain import stands_for
 from turnout.serve.control.proof.checkpoint import GENESIS, Checkpoint, Signer, hash_line, to_line, try_read_line
-from turnout.serve.control.proof.files import append_lines, get_signer, read_lines
+from turnout.serve.control.proof.files import KEY_FILE, append_lines, get_signer, read_lines
 
 PERIOD_S = 1.0
 """Rows are covered by a signature at most so long after they were written. None is made where there are no new rows."""
@@ -56,13 +57,18 @@ class Notary:
     @classmethod
     async def open(cls, committer: Committer, folder: Path, wall_ns: Callable[[], int]) -> "Notary":
         """
-        Make the key if there's none, add to the file what a kill kept from it, and sign the start.
+        Make the key if the store is new, add to the file what a kill kept from it, and sign the start.
 
         Raises:
-            ConfigError: the key can't be used.
+            ConfigError: the key can't be used, or isn't there though there are checkpoints.
         """
-        notary = cls(committer, folder, get_signer(folder), wall_ns)
         stored = await committer.read(_read_stored)
+        if stored and not (folder / KEY_FILE).exists():
+            raise ConfigError(
+                f"{str(folder / KEY_FILE)!r} isn't there, but the store has checkpoints that it signed: copy it from where Control "
+                "ran before, or set audit_key"
+            )
+        notary = cls(committer, folder, get_signer(folder), wall_ns)
         beside = await asyncio.to_thread(read_lines, folder)
         longer = max(stored, beside, key=len)
         if stored[: len(beside)] != beside:

@@ -108,7 +108,7 @@ def verify_store(
     try:
         return database.scan(compare)
     except database.refusals as error:
-        return Verdict(0, 0, 0, (Flaw("row", 0, f"can't be read: the store is damaged ({error})"),))
+        return Verdict(0, 0, 0, (Flaw("row", 0, f"can't be read: the store is damaged or away ({error})"),))
 
 
 def verify_export(path: Path, key: PublicKey, kept: Sequence[str] = ()) -> Verdict:

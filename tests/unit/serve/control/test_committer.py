@@ -3,13 +3,18 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from turnout.models.errors import NoTarget
 from turnout.serve.control.committer import Committer
+from turnout.serve.control.database import Connection, WriterReplaced
 from turnout.serve.control.sqlite import SqliteSession
+
+T = TypeVar("T")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -81,3 +86,36 @@ async def test_a_failed_commit_fails_every_job_of_its_batch(tmp_path: Path) -> N
         await committer.write(end_transaction)
     assert await committer.write(lambda _: "works again") == "works again"
     await committer.close()
+
+
+class ReplacedSession:
+    """A `Session` whose second transaction finds that another writes."""
+
+    refusals = (sqlite3.Error,)
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.is_closed = False
+
+    def transact(self, work: Callable[[Connection], T], *, writes: bool) -> T:
+        self.transactions += 1
+        if self.transactions == 2:
+            raise WriterReplaced("another")
+        return work(sqlite3.connect(":memory:", isolation_level=None))
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+async def test_one_that_was_replaced_ends_and_refuses_all_that_waits() -> None:
+    session = ReplacedSession()
+    committer = Committer(session, linger_s=0)
+    assert await committer.write(lambda _: "first") == "first"
+    told = await asyncio.gather(*(committer.write(lambda _: "never") for _ in range(50)), return_exceptions=True)
+    assert {type(each) for each in told} == {NoTarget}
+    assert not committer.is_alive
+    with pytest.raises(NoTarget):
+        await committer.write(lambda _: "never")
+    await committer.close()
+    assert session.is_closed
+    assert session.transactions == 2
