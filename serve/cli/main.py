@@ -3,6 +3,7 @@
 import sys
 from difflib import get_close_matches
 from importlib import import_module
+from keyword import iskeyword
 from types import MappingProxyType, TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ COMMANDS = MappingProxyType(
         "down": "Stop what `turnout up` started on this machine, letting streams finish.",
         "apply": "Change a running cluster to what its file says now.",
         "check": "List every problem of a cluster file.",
+        "import": "Make a cluster file of another gateway's config.",
         "status": "Show routers, pools, targets and the config they run.",
         "targets": "Take targets out of rotation and back, and change their weights.",
         "keys": "Make, show, change and block the keys that clients send.",
@@ -57,7 +59,8 @@ class Commands(TyperGroup):
         """The command called `cmd_name`, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command = typer.main.get_command(import_module(f"turnout.serve.cli.commands.{cmd_name}").app)
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command = typer.main.get_command(import_module(f"turnout.serve.cli.commands.{module}").app)
         command.name = cmd_name
         return command
 

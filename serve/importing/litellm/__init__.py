@@ -1,0 +1,1 @@
+"""LiteLLM's proxy config as a cluster file."""
