@@ -30,6 +30,17 @@ class Constraints(msgspec.Struct, frozen=True):
     needs: frozenset[Capability] = frozenset()
     preferences: Preferences | None = None
 
+    @property
+    def binds(self) -> bool:
+        """Whether they leave out any place at all, time aside."""
+        return (
+            self.is_local_only
+            or self.is_private
+            or self.regions is not None
+            or self.preferences is not None
+            or bool(self.needs)
+        )
+
 
 class Features(msgspec.Struct, frozen=True):
     """
@@ -48,3 +59,8 @@ class Features(msgspec.Struct, frozen=True):
     session: bytes = b""
     region: str = ""
     task: str = ""
+
+    @property
+    def least_tokens(self) -> int:
+        """Of prompt and asked-for output together, at the least: a prompt has rarely more than twice the usual bytes a token."""
+        return self.prompt_tokens // 2 + (self.max_output_tokens or 0)

@@ -1,40 +1,40 @@
 """Reads off a body what its model must be able to do."""
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 
+from turnout.models.openai.schema import ChatBody
 from turnout.models.target import Capability
 
-_PARTS = {b"image_url": Capability.VISION, b"input_audio": Capability.AUDIO}
-_PART = re.compile(rb'"type"\s*:\s*"(image_url|input_audio)"')
+_PARTS = {"image_url": Capability.VISION, "input_audio": Capability.AUDIO}
 _NOTHING: frozenset[Capability] = frozenset()
-_EMPTY = (b"null", b"[]")
 
 
 class _Format(msgspec.Struct):
     type: str | None = None
 
 
-_decode_format = msgspec.json.Decoder(_Format | None).decode
+_decode_format = msgspec.json.Decoder(_Format).decode
 
 
-def read_needs(fields: Mapping[str, msgspec.Raw], body: bytes) -> frozenset[Capability]:
+def read_needs(checked: ChatBody, fields: Mapping[str, msgspec.Raw]) -> frozenset[Capability]:
     """
-    The capabilities that a checked chat request can't be answered without.
+    The capabilities that a chat request can't be answered without.
 
     Args:
-        fields: the top level of `body`.
-        body: the whole. A picture that is only spoken of stands there with its quotation marks escaped, and isn't taken for one.
+        checked: the body.
+        fields: its top level as it came.
     """
-    needs: set[Capability] | None = None
-    if "tools" in fields and bytes(fields["tools"]) not in _EMPTY:
-        needs = {Capability.TOOLS}
-    if "response_format" in fields:
-        wanted = _decode_format(fields["response_format"])
-        if wanted is not None and wanted.type == "json_schema":
-            needs = {*(needs or ()), Capability.JSON_SCHEMA}
-    if b"image_url" in body or b"input_audio" in body:
-        needs = {*(needs or ()), *(_PARTS[kind] for kind in _PART.findall(body))}
+    needs = {
+        _PARTS[part.type]
+        for message in checked.messages
+        if type(message.content) is list
+        for part in message.content
+        if part.type in _PARTS
+    }
+    if checked.tools:
+        needs.add(Capability.TOOLS)
+    if checked.response_format and _decode_format(fields["response_format"]).type == "json_schema":
+        needs.add(Capability.JSON_SCHEMA)
     return frozenset(needs) if needs else _NOTHING

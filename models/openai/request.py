@@ -114,7 +114,7 @@ def parse_request(operation: Operation, body: bytes) -> ApiRequest:
     is_stream, wants_usage, max_output_tokens = False, False, None
     needs: frozenset[Capability] = frozenset()
     if isinstance(checked, ChatBody):
-        needs = read_needs(fields, body)
+        needs = read_needs(checked, fields)
     if not isinstance(checked, EmbeddingBody):
         is_stream = bool(checked.stream)
         wants_usage = checked.stream_options is not None and bool(checked.stream_options.include_usage)

@@ -383,6 +383,8 @@ def _prepare(
 def _note_speed(way: Way, reply: Reply, outcome: Outcome, usage: Usage) -> None:
     """Let the endpoint know how fast it was, by the tokens that it says it has made."""
     speed, ended_at = way.plan.candidate.speed, outcome.ended_at
+    if speed is None:
+        return
     if not way.call.request.is_stream:
         speed.note_whole(ended_at - way.sent_at, usage.output_tokens, ended_at)
     elif reply.taken_by == way.number:

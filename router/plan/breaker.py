@@ -1,5 +1,7 @@
 """A target's circuit breaker: opens when too many attempts fail, lets probes through after a while, and comes back slowly."""
 
+import math
+
 from turnout.models.target import BreakerPolicy
 
 CLOSED, HALF_OPEN, OPEN = "closed", "half_open", "open"
@@ -16,6 +18,7 @@ class Breaker:
 
     Attributes:
         opened: how often it has opened.
+        full_at: loop time from which on its target gets its full share; inf while it isn't closed.
     """
 
     __slots__ = (
@@ -23,13 +26,13 @@ class Breaker:
         "_buckets_per_s",
         "_era",
         "_failed",
-        "_full_at",
         "_is_closed",
         "_ok",
         "_open_s",
         "_open_until",
         "_probes_ok",
         "_probing",
+        "full_at",
         "opened",
         "policy",
     )
@@ -44,7 +47,7 @@ class Breaker:
         self._is_closed = True
         self._open_s = policy.open_s
         self._open_until = 0.0
-        self._full_at = 0.0
+        self.full_at = 0.0
         self._probing = self._probes_ok = 0
         self.opened = 0
 
@@ -63,9 +66,9 @@ class Breaker:
 
     def share(self, now: float) -> float:
         """The share of requests that it should get, above 0 and at most 1: less right after it has closed."""
-        if now >= self._full_at:
+        if now >= self.full_at or not self._is_closed:
             return 1.0
-        return max(_LEAST_SHARE, 1.0 - (self._full_at - now) / self.policy.slow_start_s)
+        return max(_LEAST_SHARE, 1.0 - (self.full_at - now) / self.policy.slow_start_s)
 
     def admits_at(self, now: float) -> float:
         """Loop time from which on an attempt may begin, as far as can be told: while all probes are under way, as long as it was open."""
@@ -117,6 +120,7 @@ class Breaker:
 
     def _open(self, now: float) -> None:
         self._is_closed = False
+        self.full_at = math.inf
         self._era += 1
         self._open_until = now + self._open_s
         self._probing = self._probes_ok = 0
@@ -126,5 +130,5 @@ class Breaker:
         self._is_closed = True
         self._era += 1
         self._open_s = self.policy.open_s
-        self._full_at = now + self.policy.slow_start_s
+        self.full_at = now + self.policy.slow_start_s
         self._ok, self._failed = [0] * _BUCKETS, [0] * _BUCKETS

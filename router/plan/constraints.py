@@ -1,12 +1,8 @@
 """The Filters: what a request's Constraints leave out, each for one reason, in routing, fallback, spill, hedging and shadow alike."""
 
-from turnout.models.usage import BYTES_PER_TOKEN
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.query import Query
 from turnout.router.plan.strategy import Filter
-
-_DENSEST = 2 * BYTES_PER_TOKEN
-"""JSON bytes a token at the most: a prompt that doesn't fit even so certainly doesn't. Others may try; the upstream has counted, and says so."""
 
 
 class LocalOnly:
@@ -72,10 +68,7 @@ class Fits:
 
     def admits(self, candidate: Candidate, query: Query) -> bool:
         most = candidate.context_tokens
-        if most is None:
-            return True
-        features = query.features
-        return features.prompt_tokens * BYTES_PER_TOKEN // _DENSEST + (features.max_output_tokens or 0) <= most
+        return most is None or query.features.least_tokens <= most
 
 
 class Affordable:

@@ -34,7 +34,7 @@ class Candidate:
         is_limited: whether it was rate limited when it was asked last.
         out_until: loop time until which its key is taken for dead.
         quota: what its provider lets through, or None if it doesn't say.
-        speed: how fast it has answered lately.
+        speed: how fast it has answered lately, or None as long as nobody has asked.
         context_tokens: the longest prompt and answer together that it takes, or None where nobody has said.
     """
 
@@ -61,7 +61,7 @@ class Candidate:
         self.ejected_until = self.rest_until = self.out_until = 0.0
         self.is_limited = False
         self.quota: Quota | None = None
-        self.speed = Speed()
+        self.speed: Speed | None = None
         self._failures = 0
 
     def __repr__(self) -> str:
@@ -104,6 +104,12 @@ class Candidate:
         """Loop time from which on an attempt may begin, as far as can be told."""
         ready_at = max(self.rest_until, self.out_until, self.ejected_until, now)
         return ready_at if self.breaker is None else max(ready_at, self.breaker.admits_at(now))
+
+    def watched(self) -> Speed:
+        """Its speed, from now on watched."""
+        if self.speed is None:
+            self.speed = Speed()
+        return self.speed
 
     def rest(self, until: float) -> None:
         """It's rate limited: nothing is sent there before `until` (loop time)."""

@@ -6,11 +6,13 @@ from typing import Protocol
 import msgspec
 
 from turnout.models.errors import NoTarget, Unservable
-from turnout.router.plan.breaker import Breaker
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.query import Query
 
 TRIED, SLOW_START = "tried", "slow_start"
+
+ANY_CONTEXT_TOKENS = 256
+"""A prompt and an answer that fit every model that there is."""
 
 
 class Filter(Protocol):
@@ -97,13 +99,18 @@ class Strategy:
             NoTarget: nobody may answer now; the message and `reasons` have the codes, `retry_after_s` when somebody may.
             Unservable: what must hold leaves nobody, so waiting won't help.
         """
-        now, even_ejected = query.now, query.even_ejected
+        now = query.now
         eligible = self.admitted(candidates, query)
+        # Most are well, and nothing is called to see that.
         ranked = [
             c
             for c in eligible
-            if c.may_begin(now, even_ejected=even_ejected)
-            and (even_ejected or c.breaker is None or self._is_within_share(c.breaker, now))
+            if (
+                c.rest_until <= now >= c.ejected_until
+                and c.out_until <= now
+                and (c.breaker is None or c.breaker.full_at <= now)
+            )
+            or self._may_begin(c, query)
         ]
         if not ranked:
             raise self._refuse(candidates, eligible, query)
@@ -116,14 +123,20 @@ class Strategy:
         """Those that may answer by what must hold, whether or not they're well."""
         if query.tried:
             candidates = [c for c in candidates if c not in query.tried]
-        for each in self._filters:
-            if each.concerns(query):
-                candidates = [c for c in candidates if each.admits(c, query)]
+        for each in self._concerned(query):
+            candidates = [c for c in candidates if each.admits(c, query)]
         return candidates
+
+    def _concerned(self, query: Query) -> Sequence[Filter]:
+        """The Filters that could leave anybody out: none, for most requests, and that is seen at a glance."""
+        constraints, features = query.constraints, query.features
+        if not constraints.binds and features.least_tokens <= ANY_CONTEXT_TOKENS:
+            return ()
+        return [each for each in self._filters if each.concerns(query)]
 
     def exclusions(self, candidates: Iterable[Candidate], query: Query) -> Iterator[tuple[Candidate, str]]:
         """Everybody who may not answer now, with the code of the first reason."""
-        concerned = [each for each in self._filters if each.concerns(query)]
+        concerned = self._concerned(query)
         for candidate in candidates:
             if candidate in query.tried:
                 yield candidate, TRIED
@@ -133,8 +146,14 @@ class Strategy:
             if code is not None:
                 yield candidate, code
 
-    def _is_within_share(self, breaker: Breaker, now: float) -> bool:
-        share = breaker.share(now)
+    def _may_begin(self, candidate: Candidate, query: Query) -> bool:
+        """Whether one that isn't quite well is taken this time."""
+        now = query.now
+        if not candidate.may_begin(now, even_ejected=query.even_ejected):
+            return False
+        if query.even_ejected or candidate.breaker is None:
+            return True
+        share = candidate.breaker.share(now)
         return share >= 1.0 or self._draw() < share
 
     def _refuse(self, candidates: Sequence[Candidate], eligible: Sequence[Candidate], query: Query) -> NoTarget:

@@ -25,8 +25,10 @@ class Latency:
         """See `Scorer`."""
         asked = query.features.max_output_tokens
         tokens = self._output_tokens if asked is None else min(asked, self._output_tokens)
+        speeds = [c.watched() for c in candidates]
         times = [
-            (c.in_flight + 1) * c.speed.expect_s(tokens, query.now) if c.speed.is_known else 0.0 for c in candidates
+            (c.in_flight + 1) * speed.expect_s(tokens, query.now) if speed.is_known else 0.0
+            for c, speed in zip(candidates, speeds, strict=True)
         ]
         fastest = min((time for time in times if time), default=0.0)
         return [fastest / time if time else 1.0 for time in times]

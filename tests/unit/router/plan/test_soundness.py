@@ -8,7 +8,6 @@ from tests.fakes import endpoints
 from turnout.models.errors import NoTarget, Unservable
 from turnout.models.openai.preferences import MaxPrice, Preferences
 from turnout.models.target import Capability, Endpoint, ModelCard, Target
-from turnout.models.usage import BYTES_PER_TOKEN
 from turnout.router.catalogue import Catalogue, ModelRoute, Routing
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.query import Query
@@ -24,7 +23,7 @@ ANY = Constraints(is_local_only=False, deadline_at=100.0)
 def random_target(rng: random.Random, number: int) -> Target:
     is_local = rng.random() < 0.4
     has = frozenset(rng.sample(list(Capability), rng.randint(0, 4)))
-    card = ModelCard(rng.choice((None, has)), rng.choice((None, 100, 2000, 100_000)), rng.choice((None, rng.random())))
+    card = ModelCard(rng.choice((None, has)), rng.choice((None, 300, 2000, 100_000)), rng.choice((None, rng.random())))
     return Target(
         name=f"t{number}",
         model="m",
@@ -73,7 +72,7 @@ def may_answer(target: Target, asked: Constraints, features: Features) -> bool:
         return False
     if target.card.capabilities is not None and any(need not in target.card.capabilities for need in asked.needs):
         return False
-    least = features.prompt_tokens * BYTES_PER_TOKEN // (2 * BYTES_PER_TOKEN) + (features.max_output_tokens or 0)
+    least = features.prompt_tokens // 2 + (features.max_output_tokens or 0)
     if target.card.context_tokens is not None and least > target.card.context_tokens:
         return False
     wishes = asked.preferences

@@ -51,7 +51,7 @@ def alone(name: str) -> dict[str, object]:
 @pytest.mark.parametrize("name", NAMED)
 def test_every_strategy_scores_between_nought_and_one(name: str) -> None:
     field = Field(*TARGETS, replace(CHEAP, name="new", input_price_pusd=None), **alone(name))
-    field["dear"].speed.note_stream(0.1, 1.0, 100, 9.0)
+    field["dear"].watched().note_stream(0.1, 1.0, 100, 9.0)
     field["cheap"].in_flight = 7
     for features in (Features(1, None), Features(10_000, 5, b"0123456789abcdef", "eu", "code")):
         strategy = field.strategies.of(field.fleet.catalogue.models["m"], ANYWHERE)
@@ -87,8 +87,8 @@ def test_least_in_flight_takes_the_idlest() -> None:
 
 def test_latency_takes_the_fastest_and_heeds_what_is_running_there() -> None:
     field = Field(*TARGETS, **alone("latency"))
-    field["dear"].speed.note_stream(0.1, 1.0, 101, 9.0)
-    field["cheap"].speed.note_stream(0.5, 5.0, 101, 9.0)
+    field["dear"].watched().note_stream(0.1, 1.0, 101, 9.0)
+    field["cheap"].watched().note_stream(0.5, 5.0, 101, 9.0)
     assert field.count()["dear"] == 400
     field["dear"].in_flight = 9
     assert field.count()["cheap"] == 400
@@ -97,10 +97,10 @@ def test_latency_takes_the_fastest_and_heeds_what_is_running_there() -> None:
 def test_latency_leaves_what_has_become_slow_at_once_and_comes_back_to_it() -> None:
     field = Field(*TARGETS, **alone("latency"))
     for name in ("dear", "cheap"):
-        field[name].speed.note_stream(0.1, 1.0, 101, 1.0)
-    field["dear"].speed.note_stream(0.5, 5.0, 101, 9.0)
+        field[name].watched().note_stream(0.1, 1.0, 101, 1.0)
+    field["dear"].watched().note_stream(0.5, 5.0, 101, 9.0)
     assert field.count()["cheap"] == 400
-    field["cheap"].speed.note_stream(0.1, 1.0, 101, 60.0)
+    field["cheap"].watched().note_stream(0.1, 1.0, 101, 60.0)
     strategy = field.strategies.of(field.fleet.catalogue.models["m"], ANYWHERE)
     later = Query(ANYWHERE, Features(100, None), 60.0)
     assert strategy.plan(field.fleet.candidates("m"), later).candidate is field["dear"]
