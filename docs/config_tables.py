@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from turnout.serve.config import (
     arguments,
     cluster,
+    counters,
     dynamic,
     idempotency,
     limits,
@@ -39,6 +40,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("args of an embedder", arguments.EmbedderArgs),
     ("args of control", arguments.ControlArgs),
     ("store", store.StoreSettings),
+    ("counters", counters.CounterSettings),
     ("args of the router", arguments.RouterArgs),
     ("args of a provider", arguments.ProviderArgs),
     ("replicas", arguments.Replicas),

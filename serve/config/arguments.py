@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
+from turnout.serve.config.counters import CounterSettings
 from turnout.serve.config.fields import AppName, ModelName, Port, Seconds, SecretRef, Settings, Variables, expand_home
 from turnout.serve.config.idempotency import IdempotencySettings
 from turnout.serve.config.money import AlertSettings
@@ -149,6 +150,7 @@ class ControlArgs(Settings):
         host: the address that routers reach it at; the node's own unless said.
         num_cpus: what Ray sets aside.
         alerts: who is told when a budget is nearly spent.
+        counters: what other clusters share limits by; none if there are no others.
     """
 
     state_dir: FilePath
@@ -160,6 +162,7 @@ class ControlArgs(Settings):
     host: str | None = None
     num_cpus: Amount = 0.1
     alerts: Annotated[tuple[AlertSettings, ...], Field(max_length=16)] = ()
+    counters: CounterSettings | None = None
 
     @model_validator(mode="after")
     def _check_node(self) -> Self:

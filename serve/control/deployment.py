@@ -15,6 +15,7 @@ from turnout.serve.config.secret import Secrets
 from turnout.serve.control.actor import Actors, require_actor
 from turnout.serve.control.admin import Desk, make_admin_app
 from turnout.serve.control.bell import Bell
+from turnout.serve.control.counters.office import CountersOffice
 from turnout.serve.control.directory.book import DirectoryBook
 from turnout.serve.control.directory.desk import DirectoryDesk
 from turnout.serve.control.directory.routes import DirectoryRoutes
@@ -72,8 +73,9 @@ class Control:
         desk = DirectoryDesk(directory, time.time_ns, new_secret=lambda: token_urlsafe(32), new_id=lambda: token_hex(8))
         routes = DirectoryRoutes(desk, actors, roster, book, time.time_ns)
         self._money = MoneyOffice.open(self._store, directory, roster, args.alerts, secrets)
-        shares = Shares(time.monotonic, bell)
+        shares = Shares(time.monotonic, bell, has_whole=args.counters is None)
         ledger_id = await LedgerId.open(self._store.committer, lambda: token_hex(8))
+        self._counters = CountersOffice.open(args.counters, secrets, shares, ledger_id.name)
         ledger = MeasuredLedger(self._store, time.monotonic)
         self._internal = PrivateListener(
             InternalRoutes(
@@ -113,6 +115,8 @@ class Control:
             raise RuntimeError("the store is closed, or nobody looks after leases")
         if not self._sign_in.is_running:
             raise RuntimeError("nobody looks after the issuers' keys")
+        if not self._counters.is_running:
+            raise RuntimeError("nobody shares limits with the other clusters")
         if not self._records.is_running:
             raise RuntimeError("nobody signs the audit log, sums the ledger or counts replicas")
 
@@ -123,6 +127,7 @@ class Control:
         self._money.close()
         self._sign_in.close()
         await self._internal.drain(DRAIN_S)
+        await self._counters.close()
         await self._records.close()
         await self._store.close()
         self._state.release()

@@ -10,14 +10,19 @@ from turnout.serve.control.report import RouterReport, WatchAnswer
 
 
 class LedgerId:
-    """A NewsSource with one piece of news, for a router that has just begun."""
+    """
+    A NewsSource with one piece of news, for a router that has just begun.
+
+    Attributes:
+        name: the id; it's this cluster's name among others too.
+    """
 
     def __init__(self, id_: str) -> None:
         """`open` reads it."""
-        self._id = id_
+        self.name = id_
 
     def __repr__(self) -> str:
-        return f"LedgerId({self._id!r})"
+        return f"LedgerId({self.name!r})"
 
     @classmethod
     async def open(cls, committer: Committer, new_id: Callable[[], str]) -> "LedgerId":
@@ -34,6 +39,6 @@ class LedgerId:
 
     def add_news(self, answer: WatchAnswer, report: RouterReport) -> WatchAnswer:
         """See `NewsSource`."""
-        if report.have_ledger == self._id:
+        if report.have_ledger == self.name:
             return answer
-        return msgspec.structs.replace(answer, ledger=self._id)
+        return msgspec.structs.replace(answer, ledger=self.name)

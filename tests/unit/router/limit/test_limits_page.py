@@ -8,6 +8,7 @@ from tests.gateways import ANSWER, Rig
 from turnout.router.limit.bucket import KINDS
 from turnout.router.limit.line import MAX_WAITING
 from turnout.serve.config.limits import LimitSettings
+from turnout.serve.control.counters.exchange import HELD_S, KEEP_S, LEASE_S
 from turnout.serve.control.shares import GONE_S
 from turnout.serve.control_watch import ALONE_S
 
@@ -28,3 +29,6 @@ def test_names_and_numbers_are_those_of_the_code() -> None:
     assert f"{MAX_WAITING:,} wait" in PAGE
     assert f"after {GONE_S:g} s" in PAGE
     assert f"after {ALONE_S:g} s" in PAGE
+    assert f"good for {LEASE_S:g} s" in PAGE
+    assert f"{HELD_S:g} s after a cluster was last heard of" in PAGE
+    assert f"nobody was heard of for {KEEP_S:g} s" in PAGE
