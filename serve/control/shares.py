@@ -118,6 +118,16 @@ class Shares:
         self._then = min(1.0, then / pot.owned) if pot.owned else 0.0
         self._bell.ring()
 
+    def lapse(self, *, keeps: bool) -> None:
+        """
+        The other clusters have taken over what this one had, as its lease has ended: its routers have cut their shares by themselves.
+
+        Args:
+            keeps: whether they have something left.
+        """
+        self._pot.stakes.pop(_UNHEARD, None)
+        self._cut(self._then if keeps else 0.0)
+
     @property
     def is_unused(self) -> bool:
         """Whether no router has anything."""
@@ -160,8 +170,11 @@ class Shares:
     def _check_lease(self, now: float) -> None:
         """After the end of the lease, routers have cut their shares by themselves."""
         if now >= self._lease_until:
-            self._pot.scale(self._then)
-            self._given_up, self._lease_until, self._then = None, math.inf, 1.0
+            self._cut(self._then)
+
+    def _cut(self, factor: float) -> None:
+        self._pot.scale(factor)
+        self._given_up, self._lease_until, self._then = None, math.inf, 1.0
 
     def _add_lease(self, answer: WatchAnswer, report: RouterReport, now: float) -> WatchAnswer:
         """Also a router that gets nothing hears that there are leases, so that it doesn't take the whole when it's left alone."""

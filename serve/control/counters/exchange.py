@@ -71,11 +71,9 @@ class Exchange:
         while True:
             try:
                 await self.step()
-            except NoTarget:
+            except NoTarget as error:
                 if not self._is_away:
-                    _log.warning(
-                        "the counters of several clusters can't be reached; this one keeps its part for %g s", LEASE_S
-                    )
+                    _log.warning("%s This cluster keeps its part of all limits for %g s", error, LEASE_S)
                 self._is_away = True
             else:
                 self._is_away = False
@@ -92,8 +90,7 @@ class Exchange:
         for _ in range(_TRIES):
             found = await self._store.read()
             agreement = _read(found)
-            had = agreement.pot.stakes.get(self._name)
-            standing = self._shares.standing(NOTHING if had is None else had.most, until=told_at + LEASE_S)
+            standing = self._stand(agreement, found.now_s)
             if standing is None:
                 return
             agreement, offer = _agree(agreement, found.now_s, self._name, standing)
@@ -114,11 +111,19 @@ class Exchange:
                 if await self._store.try_write(found.version, msgspec.msgpack.encode(agreement)):
                     return
 
+    def _stand(self, agreement: Agreement, now_s: float) -> Standing | None:
+        """What this cluster has. Nobody writes between the reading of `agreement` and the answer to it, so it's still so then."""
+        had = agreement.pot.stakes.get(self._name)
+        if had is not None:
+            return self._shares.standing(had.most, until=self._clock() + had.until - now_s)
+        if agreement.opens_at is None:
+            self._shares.lapse(keeps=self._keeps)
+        return self._shares.standing(NOTHING, until=self._clock())
+
 
 def _agree(agreement: Agreement, now_s: float, name: str, standing: Standing) -> tuple[Agreement, Offer | None]:
     """What is to be written, and what this cluster gets by it."""
     pot = agreement.pot
-    pot.expire(now_s)
     pot.note(name, standing, now_s + HELD_S)
     if agreement.opens_at is not None:
         if now_s < agreement.opens_at:
@@ -132,6 +137,8 @@ def _read(found: Found) -> Agreement:
     if found.text is None:
         return Agreement(Pot(), found.now_s + HELD_S)
     try:
-        return _agreements.decode(found.text)
+        agreement = _agreements.decode(found.text)
     except msgspec.DecodeError as error:
         raise NoTarget("The counters were written by a version of Control that this one doesn't understand.") from error
+    agreement.pot.expire(found.now_s)
+    return agreement
