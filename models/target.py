@@ -113,6 +113,7 @@ class Target:
         input_price_pusd: pico-USD (10⁻¹² USD) a prompt token, or None if it isn't known (never 0 for unknown). Nano-USD would be too coarse:
             0.0375 USD a million tokens is 37.5 of them.
         output_price_pusd: pico-USD a completion token, or None.
+        cache_read_price_pusd: pico-USD a prompt token that the upstream had cached, or None where that's as much as another.
         breaker: None has no breaker.
         max_output_tokens: of a request that names no limit and counts against a hard budget: without one, nothing bounds what it costs.
         continues_by: how it takes over an answer that it didn't begin. Replicas of one pool pass tokens to each other whatever is set here.
@@ -139,6 +140,7 @@ class Target:
     keeps_prompts: bool = True
     card: ModelCard = ModelCard()
     gpu_hour_nusd: int | None = None
+    cache_read_price_pusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

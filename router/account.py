@@ -185,7 +185,11 @@ class Hold:
 
 
 def cost_of(usage: Usage | None, target: Target) -> int | None:
-    """Price of `usage` at `target` in nano-USD, rounded half up, or None where tokens or a price that they need isn't known."""
+    """
+    Price of `usage` at `target` in nano-USD, rounded half up, or None where tokens or a price that they need isn't known.
+
+    Prompt tokens that the upstream had cached cost their own price, where the target has one.
+    """
     input_pusd, output_pusd = target.input_price_pusd, target.output_price_pusd
     if usage is None or input_pusd is None:
         return None
@@ -193,4 +197,8 @@ def cost_of(usage: Usage | None, target: Target) -> int | None:
         if usage.output_tokens:
             return None
         output_pusd = 0
-    return (usage.input_tokens * input_pusd + usage.output_tokens * output_pusd + 500) // 1000
+    cost_pusd = usage.input_tokens * input_pusd + usage.output_tokens * output_pusd
+    if usage.cache_read_tokens and target.cache_read_price_pusd is not None:
+        cached = min(usage.cache_read_tokens, usage.input_tokens)
+        cost_pusd += cached * (target.cache_read_price_pusd - input_pusd)
+    return (cost_pusd + 500) // 1000

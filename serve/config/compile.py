@@ -149,6 +149,7 @@ def _compile_target(settings: TargetSettings, config: DynamicConfig) -> Target:
         weight=settings.weight,
         input_price_pusd=settings.input_cost_per_token,
         output_price_pusd=settings.output_cost_per_token,
+        cache_read_price_pusd=settings.cache_read_cost_per_token,
         breaker=settings.breaker.to_policy() if settings.breaker else None,
         max_output_tokens=settings.max_output_tokens,
         continues_by=settings.continues_by,

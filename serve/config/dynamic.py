@@ -148,6 +148,7 @@ class TargetSettings(Settings):
             the public name.
         weight: its share where a strategy uses weights; 0 takes it out of rotation.
         input_cost_per_token, output_cost_per_token: in USD; unknown unless said, which isn't the same as 0.
+        cache_read_cost_per_token: in USD, for a prompt token that the provider had cached; as much as another unless said.
         max_output_tokens: sent as the limit of requests that name none and count against a hard budget: without one, nothing bounds their cost.
         breaker: when it's given a rest; `null` for never.
         continues_by: how it takes over an answer that broke off elsewhere: `prefill`: it goes on from a last message of the assistant; `instruction`:
@@ -166,6 +167,7 @@ class TargetSettings(Settings):
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     input_cost_per_token: PricePusd | None = None
     output_cost_per_token: PricePusd | None = None
+    cache_read_cost_per_token: PricePusd | None = None
     max_output_tokens: PositiveInt = 4096
     breaker: BreakerSettings | None = BreakerSettings()
     continues_by: ContinueBy = ContinueBy.INSTRUCTION
@@ -184,6 +186,14 @@ class TargetSettings(Settings):
             raise ValueError(
                 "gpu_hour_usd is for pools; a provider's tokens have input_cost_per_token and output_cost_per_token"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_cache_price(self) -> Self:
+        """A budget holds what a request costs without a cache, so that it can't cost more with one."""
+        cached, plain = self.cache_read_cost_per_token, self.input_cost_per_token
+        if cached is not None and (plain is None or cached > plain):
+            raise ValueError("cache_read_cost_per_token needs an input_cost_per_token that is as much or more")
         return self
 
 

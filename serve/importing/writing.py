@@ -9,7 +9,7 @@ import yaml
 from turnout.serve.config.cluster import ClusterFile
 
 _SETS = ("operations", "capabilities", "tasks")
-_PRICES = ("input_cost_per_token", "output_cost_per_token")
+_PRICES = ("input_cost_per_token", "output_cost_per_token", "cache_read_cost_per_token")
 
 
 class _Price(str):

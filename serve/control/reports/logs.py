@@ -76,6 +76,6 @@ def _add_owners(connection: Connection, entries: Sequence[tuple[int, LedgerEntry
 
 
 def _name_version(versions: Sequence[PriceVersion], entry: LedgerEntry) -> str:
-    tokens = (entry.input_tokens, entry.output_tokens)
+    tokens = (entry.input_tokens, entry.output_tokens, entry.cache_read_tokens)
     found = find_version(versions, entry.target, entry.at_ns, tokens, entry.cost_nusd)
     return found.hash if found else ""

@@ -22,6 +22,7 @@ class TargetPrice(msgspec.Struct, frozen=True, omit_defaults=True):
         provider: its name, or "" for a pool.
         pool: its name, or "" for a provider.
         input_pusd, output_pusd: pico-USD a token, or None if it isn't known.
+        cache_read_pusd: pico-USD a prompt token that the upstream had cached, or None for as much as another.
         gpu_hour_nusd: nano-USD for an hour of one GPU, or None.
         gpus: of one replica.
     """
@@ -32,12 +33,16 @@ class TargetPrice(msgspec.Struct, frozen=True, omit_defaults=True):
     output_pusd: int | None = None
     gpu_hour_nusd: int | None = None
     gpus: int = 1
+    cache_read_pusd: int | None = None
 
-    def cost_nusd(self, input_tokens: int, output_tokens: int) -> int | None:
-        """What so many tokens cost, rounded half up, or None."""
+    def cost_nusd(self, input_tokens: int, output_tokens: int, cache_read_tokens: int = 0) -> int | None:
+        """What so many tokens cost, rounded half up, or None; those read from a cache are part of the input."""
         if self.input_pusd is None or self.output_pusd is None:
             return None
-        return (input_tokens * self.input_pusd + output_tokens * self.output_pusd + 500) // 1000
+        cost_pusd = input_tokens * self.input_pusd + output_tokens * self.output_pusd
+        if self.cache_read_pusd is not None:
+            cost_pusd += min(cache_read_tokens, input_tokens) * (self.cache_read_pusd - self.input_pusd)
+        return (cost_pusd + 500) // 1000
 
 
 class PriceVersion(msgspec.Struct, frozen=True):
@@ -91,6 +96,7 @@ def read_prices(config: DynamicConfig) -> dict[str, TargetPrice]:
             output_pusd=target.output_cost_per_token,
             gpu_hour_nusd=target.gpu_hour_usd,
             gpus=target.gpus,
+            cache_read_pusd=target.cache_read_cost_per_token,
         )
         for model in config.models
         for target in model.targets
@@ -98,12 +104,19 @@ def read_prices(config: DynamicConfig) -> dict[str, TargetPrice]:
 
 
 def find_version(
-    versions: Sequence[PriceVersion], target: str, at_ns: int, tokens: tuple[int, int], cost_nusd: int | None
+    versions: Sequence[PriceVersion], target: str, at_ns: int, tokens: tuple[int, ...], cost_nusd: int | None
 ) -> PriceVersion | None:
     """
     The version that a ledger row was priced by; None if it's older than all of them.
 
     That's the one in force at the row's time, unless the next one, accepted within 5 s, explains the cost and this one doesn't.
+
+    Args:
+        versions: the oldest first.
+        target: the row's.
+        at_ns: the row's time.
+        tokens: of its input and output, and those of the input that were read from a cache.
+        cost_nusd: what it cost.
     """
     in_force = [version for version in versions if version.at_ns <= at_ns]
     soon = [version for version in versions if at_ns < version.at_ns <= at_ns + EXPLAINED_WITHIN_NS]

@@ -27,7 +27,12 @@ _MODES: Mapping[str, frozenset[Op]] = {
     "embedding": frozenset({"embeddings"}),
 }
 _EMBEDS = re.compile(r"embed|\bbge-|\be5-|\bgte-|minilm|voyage-", re.IGNORECASE)
-_PRICES = ("input_cost_per_token", "output_cost_per_token")
+_PRICES = {
+    "input_cost_per_token": "input_cost_per_token",
+    "output_cost_per_token": "output_cost_per_token",
+    "cache_read_input_token_cost": "cache_read_cost_per_token",
+}
+"""LiteLLM's prices of a token, and ours."""
 _PUSD = Decimal("1e-12")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _DENIALS = {
@@ -106,7 +111,7 @@ class Deployments:
         if provider is None:
             return None
         prefix = DIALECTS[vendor].model_prefix if vendor in DIALECTS and "/" not in asked and asked != "*" else ""
-        prices = {key: self._read_price(take(params, key), take(facts, key)) for key in _PRICES}
+        prices = {ours: self._read_price(take(params, key), take(facts, key)) for key, ours in _PRICES.items()}
         said = {
             "name": self._name_target(name, provider),
             "provider": provider,

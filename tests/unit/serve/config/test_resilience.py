@@ -169,3 +169,12 @@ def test_the_fingerprint_changes_with_every_setting_and_survives_being_kept_as_j
         assert DynamicConfig.model_validate_json(config.model_dump_json()).fingerprint() == config.fingerprint()
         seen.add(config.fingerprint())
     assert len(seen) == 4
+
+
+def test_a_price_of_cached_tokens_reaches_the_router_and_is_never_above_the_price_of_others() -> None:
+    prices = {"input_cost_per_token": "0.000002", "output_cost_per_token": "0.000008"}
+    target = compiled(settings({}, **prices, cache_read_cost_per_token=5e-7)).models["small"].targets[0]
+    assert (target.input_price_pusd, target.cache_read_price_pusd) == (2_000_000, 500_000)
+    for wrong in ({**prices, "cache_read_cost_per_token": 3e-6}, {"cache_read_cost_per_token": 5e-7}):
+        (problem,) = check(settings({}, **wrong))
+        assert "needs an input_cost_per_token that is as much or more" in problem.message

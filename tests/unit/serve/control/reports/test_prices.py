@@ -58,3 +58,10 @@ def test_the_version_is_that_of_the_time_unless_the_next_one_explains_the_cost(
 ) -> None:
     found = find_version([OLD, NEW], "far", at_s * S, (6, 4), cost_nusd)
     assert (found.hash if found else None) == name
+
+
+def test_a_price_of_cached_tokens_explains_what_a_row_cost() -> None:
+    cached = PriceVersion(3, "cached", 300 * S, {"far": TargetPrice("openai", "", 2000, 2000, cache_read_pusd=500)})
+    assert cached.prices["far"].cost_nusd(6, 4, 2) == 17
+    found = find_version([OLD, NEW, cached], "far", 298 * S, (6, 4, 2), 17)
+    assert found is cached
