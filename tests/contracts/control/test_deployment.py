@@ -11,6 +11,7 @@ import pytest
 from ray import serve
 
 from tests.ray_cluster import ray_cluster  # noqa: F401
+from tests.stores import Place, PostgresPlace
 from turnout.models.exchange import JSON_HEADERS, Out, RequestHead
 from turnout.models.http.collect import call
 from turnout.models.http.upstream import HttpUpstream
@@ -19,10 +20,13 @@ from turnout.models.target import Endpoint
 from turnout.models.upstream import UpstreamRequest
 from turnout.serve.apps import control, provider
 from turnout.serve.config.arguments import ControlArgs, ProviderArgs
+from turnout.serve.config.secret import THIS_MACHINE, Secrets
+from turnout.serve.config.store import StoreSettings
 from turnout.serve.control.client import ControlLink
+from turnout.serve.control.opening import find_database
 from turnout.serve.control.proof.checkpoint import try_read_line
 from turnout.serve.control.proof.files import get_public_key, read_lines
-from turnout.serve.control.proof.verify import verify_folder
+from turnout.serve.control.proof.verify import verify_store
 from turnout.serve.control.report import RouterReport
 from turnout.serve.control.state_dir import LOCK_FILE
 from turnout.serve.discovery import Discovery
@@ -68,18 +72,26 @@ async def deploy(app: serve.Application, name: str) -> None:
     await asyncio.to_thread(serve.run, app, name=name, route_prefix=None)
 
 
+def settings_of(place: Place, folder: Path) -> StoreSettings:
+    """A server's URL is handed to Control as a file."""
+    if not isinstance(place, PostgresPlace):
+        return StoreSettings()
+    (folder / "url").write_text(place.url)
+    return StoreSettings(kind="postgres", url=f"file:{folder}/url")
+
+
 def entry(request_id: str) -> LedgerEntry:
     return LedgerEntry(request_id, 1, 1, "t", "k", "m", "here", "e", 200, "", 1, 2, 0, 0, "provider", 5, None, 3, False)
 
 
 async def test_control_killed_comes_back_with_what_it_acknowledged(
-    upstream: HttpUpstream, tmp_path: Path, free_port: int
+    upstream: HttpUpstream, place: Place, tmp_path: Path, free_port: int
 ) -> None:
     found, link = Found("control"), ControlLink(upstream)
+    store = settings_of(place, tmp_path)
+    args = ControlArgs(state_dir=tmp_path, store=store, admin_port=free_port, host="127.0.0.1", num_cpus=0.1)
     try:
-        await deploy(
-            control(ControlArgs(state_dir=tmp_path, admin_port=free_port, host="127.0.0.1", num_cpus=0.1)), "control"
-        )
+        await deploy(control(args), "control")
         first = await found.one_other_than(None)
         link.set_endpoint(first)
         await link.post_journal(Journal((entry("r1"),), ()))
@@ -97,7 +109,8 @@ async def test_control_killed_comes_back_with_what_it_acknowledged(
     finally:
         await found.close()
         await asyncio.to_thread(serve.delete, "control")
-    verdict = verify_folder(tmp_path, get_public_key(tmp_path))
+    database = find_database(store, tmp_path, Secrets({}, THIS_MACHINE))
+    verdict = await asyncio.to_thread(verify_store, database, tmp_path, get_public_key(tmp_path))
     assert verdict.flaws == ()
     assert [try_read_line(line).reason for line in read_lines(tmp_path)] == ["start", "start", "stop"]
 

@@ -13,6 +13,7 @@ from turnout.serve.control.directory.book import DirectoryBook
 from turnout.serve.control.directory.desk import DirectoryDesk, Made, digest_key
 from turnout.serve.control.directory.grantee import Grantee, Kind
 from turnout.serve.control.directory.rows import DirectoryRows
+from turnout.serve.control.sql_store import SqlStore
 from turnout.serve.control.sqlite import SqliteStore
 
 ADMIN_KEY = "ta-admin"
@@ -22,7 +23,7 @@ _BODIES = {Kind.ORGANIZATION: OrganizationNew, Kind.TEAM: TeamNew, Kind.USER: Us
 class Rig:
     """A desk, its book and its store; `close` it."""
 
-    def __init__(self, store: SqliteStore, book: DirectoryBook, bell: Bell, clock: FakeClock) -> None:
+    def __init__(self, store: SqlStore, book: DirectoryBook, bell: Bell, clock: FakeClock) -> None:
         self.store, self.book, self.bell, self.clock = store, book, bell, clock
         self._numbers = itertools.count(1)
         self.desk = DirectoryDesk(
@@ -32,8 +33,11 @@ class Rig:
 
     @classmethod
     async def open(cls, path: Path, clock: FakeClock | None = None) -> "Rig":
-        clock = clock or FakeClock(1_700_000_000.0)
-        store, bell = SqliteStore.open(path), Bell()
+        return await cls.on(SqliteStore.open(path), clock)
+
+    @classmethod
+    async def on(cls, store: SqlStore, clock: FakeClock | None = None) -> "Rig":
+        clock, bell = clock or FakeClock(1_700_000_000.0), Bell()
         return cls(store, await DirectoryBook.open(DirectoryRows(store.committer), clock.wall_ns, bell), bell, clock)
 
     async def close(self) -> None:

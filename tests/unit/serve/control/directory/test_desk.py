@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores import Place
 from tests.unit.serve.control.directory.desks import Rig
 from turnout.models.access import Actor, Role
 from turnout.models.errors import BadRequest, Forbidden, NotFound, Unauthorized
@@ -16,8 +17,8 @@ ORG, TEAM, USER, KEY = Kind.ORGANIZATION, Kind.TEAM, Kind.USER, Kind.KEY
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    rig = await Rig.open(tmp_path / "control.sqlite")
+async def rig(place: Place) -> AsyncIterator[Rig]:
+    rig = await Rig.on(await place.open(linger_s=0.002))
     await rig.add(ORG, organization_id="acme", models=["a", "b", "c"])
     await rig.add(TEAM, team_id="search", organization_id="acme", models=["a", "b"], max_budget="10", rpm_limit=60)
     await rig.add(USER, user_id="tea", team_id="search", user_role="team_admin")
@@ -52,20 +53,21 @@ async def test_a_key_has_what_all_levels_above_it_leave(rig: Rig) -> None:
     assert found.expires_at_s == rig.clock.at_s + 30 * 86_400
 
 
-async def test_the_secret_is_nowhere_on_disk(rig: Rig, tmp_path: Path) -> None:
-    made = await rig.key(user_id="ann")
+async def test_the_secret_is_nowhere_on_disk(tmp_path: Path) -> None:
+    rig = await Rig.open(tmp_path / "control.sqlite")
+    made = await rig.key()
     await rig.close()
     for file in tmp_path.iterdir():
         assert made.secret.removeprefix("sk-tn-").encode() not in file.read_bytes()
 
 
-async def test_everything_is_there_after_opening_again(rig: Rig, tmp_path: Path) -> None:
+async def test_everything_is_there_after_opening_again(rig: Rig, place: Place) -> None:
     made = await rig.key(user_id="ann", soft_budget="0.5", budget_duration="1mo", metadata={"x": [1]}, tags=["t"])
     gone = await rig.key(user_id="ann")
     await rig.desk.delete(OWNER, KEY, [gone.grantee.id])
     before = (rig.book.version, rig.principal(made.secret), rig.book.get(KEY, made.grantee.id), rig.book.list_budgets())
     await rig.close()
-    again = await Rig.open(tmp_path / "control.sqlite")
+    again = await Rig.on(await place.open())
     try:
         after = (again.book.version, again.principal(made.secret), again.book.get(KEY, made.grantee.id))
         assert (*after, again.book.list_budgets()) == before
