@@ -11,6 +11,7 @@ from turnout.models.access import Budget
 from turnout.models.errors import NotFound, TurnoutError
 from turnout.models.ledger import AuditEvent, LedgerEntry
 from turnout.router.money.lease import Ask, Grant
+from turnout.router.money.purses import STALE_S
 from turnout.serve.control.committer import Committer
 from turnout.serve.control.database import Connection
 from turnout.serve.control.events import append_event
@@ -21,6 +22,9 @@ from turnout.serve.control.money.windows import find_span
 
 GONE_S = 30.0
 """A router that nobody has heard of for so long holds nothing any more. Routers stop spending what is leased to them well before, see `purses.py`."""
+
+START_S = STALE_S + 2.0
+"""So long a Control that has just started waits for a router to speak: longer than one spends that the Control before confirmed."""
 
 REAP_PERIOD_S = 5.0
 WANTED_S = 1.0
@@ -147,7 +151,7 @@ class Treasury:
             self._seen[router] = now
         holders: list[str] = await self._committer.read(books.read_holders)
         for router in holders:
-            self._seen.setdefault(router, now)  # Control has just started: whoever lives will say so
+            self._seen.setdefault(router, now + START_S - GONE_S)  # Control has just started: whoever lives will say so
         gone = tuple(router for router in holders if self._seen[router] + GONE_S <= now)
         kept = {*holders, *self._live()}
         self._seen = {router: at for router, at in self._seen.items() if router in kept and router not in gone}

@@ -13,9 +13,10 @@ from turnout.models.access import Actor, Budget, Role
 from turnout.models.errors import NotFound
 from turnout.models.ledger import Journal, LedgerEntry
 from turnout.router.money.lease import Ask, Claim
+from turnout.router.money.purses import STALE_S
 from turnout.serve.control.money.alerts import Passed
 from turnout.serve.control.money.routes import BudgetRoutes
-from turnout.serve.control.money.treasury import GONE_S, Treasury
+from turnout.serve.control.money.treasury import GONE_S, REAP_PERIOD_S, Treasury
 from turnout.serve.control.sql_store import SqlStore
 
 NOON_S = 1_763_899_200.0
@@ -95,9 +96,9 @@ async def test_what_a_router_that_is_gone_held_comes_back_within_a_minute(rig: R
     assert (await rig.treasury.get_state("b")).held_nusd == 300
 
 
-async def test_a_control_that_has_just_started_gives_routers_time_to_report(rig: Rig) -> None:
-    await rig.treasury.renew(Ask("a", (Claim("b", 0, 600, 600, 0),)))
-    again = Treasury(
+def start_another(rig: Rig) -> Treasury:
+    """The next Control's, on what the one before has committed."""
+    return Treasury(
         rig.store.committer,
         rig.definitions,
         tuple,
@@ -105,9 +106,27 @@ async def test_a_control_that_has_just_started_gives_routers_time_to_report(rig:
         wall_ns=rig.clock.wall_ns,
         tell=rig.passed.extend,
     )
+
+
+async def test_a_control_that_has_just_started_gives_routers_as_long_as_they_may_spend_unconfirmed(rig: Rig) -> None:
+    await rig.treasury.renew(Ask("a", (Claim("b", 0, 600, 600, 0),)))
+    again = start_another(rig)
     assert await again.reap() == ()
-    rig.clock.advance(GONE_S)
+    rig.clock.advance(STALE_S)
+    assert await again.reap() == ()
+    rig.clock.advance(GONE_S - STALE_S)
     assert await again.reap() == ("a",)
+
+
+async def test_it_comes_back_within_a_minute_though_control_died_just_before(rig: Rig) -> None:
+    await rig.treasury.renew(Ask("a", (Claim("b", 0, 600, 600, 0),)))
+    rig.live.clear()
+    rig.clock.advance(GONE_S - 0.1)
+    again = start_another(rig)
+    for _ in range(int((60 - GONE_S) / REAP_PERIOD_S)):
+        await again.reap()
+        rig.clock.advance(REAP_PERIOD_S)
+    assert (await again.get_state("b")).held_nusd == 0
 
 
 async def test_one_who_is_short_makes_the_others_give_back(rig: Rig) -> None:
