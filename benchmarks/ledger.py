@@ -3,6 +3,7 @@ Spends one dollar a thousand times at once, kills Control while money flows, and
 
     python benchmarks/ledger.py --quick                     at most 110 s on two cores
     python benchmarks/ledger.py --only kills                200 kills of Control, without a cluster
+    python benchmarks/ledger.py --only simulation           a million requests with cancels, retries and crashes
     python benchmarks/ledger.py --only speed --folder DIR   on the disk that DIR is on
 """
 
@@ -24,7 +25,12 @@ from turnout.benchmarks.steps import run_steps
 GOALS = (
     Goal("overspend_usd_1000_concurrent_on_1usd", "USD", at_most=0, is_quick=True),
     Goal("budget_used_when_demand_allows", "share", at_least=0.97, is_quick=True),
+    Goal("overspend_usd_two_routers", "USD", at_most=0),
+    Goal("budget_used_two_routers", "share", at_least=0.97),
     Goal("lost_settles_200_kills", "rows", at_most=0, is_quick=True),
+    Goal("lost_settles_simulated", "rows", at_most=0),
+    Goal("overspend_usd_simulated", "USD", at_most=0),
+    Goal("held_over_60s_simulated", "leases", at_most=0),
     Goal("hold_settle_per_second", "1/s", at_least=10_000, is_quick=True),
     Goal("audit_rows_verified_per_second", "1/s", at_least=100_000, is_quick=True),
     Goal("audit_tampering_found", "share", at_least=1.0, is_quick=True),
@@ -35,7 +41,10 @@ GOALS = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures, prints, and returns 0, whatever the goals; 1 if something failed, 130 if it was interrupted. All that was started has ended then."""
-    logging.getLogger("turnout.outbox").setLevel(logging.ERROR)  # that Control is away is the point
+    for part in ("outbox", "spool"):
+        logging.getLogger(f"turnout.{part}").setLevel(
+            logging.ERROR
+        )  # that Control is away and routers die is the point
     return run_to_exit_code(lambda: run(arguments))
 
 

@@ -13,17 +13,24 @@ from turnout.benchmarks.load.upstream import MODEL, start_upstream
 from turnout.benchmarks.rounds import Subject
 from turnout.benchmarks.scenarios.ledger.audit import measure_audit
 from turnout.benchmarks.scenarios.ledger.cap import measure_cap
+from turnout.benchmarks.scenarios.ledger.cluster_cap import measure_cluster_cap
 from turnout.benchmarks.scenarios.ledger.governance import measure_governance
 from turnout.benchmarks.scenarios.ledger.kills import measure_kills
 from turnout.benchmarks.scenarios.ledger.setup import FULL, QUICK, LedgerSetup
+from turnout.benchmarks.scenarios.ledger.simulation import measure_simulation
 from turnout.benchmarks.scenarios.ledger.speed import measure_speed
 from turnout.benchmarks.scenarios.setup import FULL as FULL_EFFORT
 from turnout.benchmarks.scenarios.setup import QUICK as QUICK_EFFORT
 from turnout.benchmarks.scenarios.setup import Setup
 from turnout.benchmarks.steps import Step
 
-STEPS = ("cap", "kills", "speed", "audit", "governance")
+STEPS = ("cap", "cluster_cap", "kills", "simulation", "speed", "audit", "governance")
 """Every scenario, in its order."""
+
+FULL_ONLY = ("cluster_cap", "simulation")
+"""Left out of a quick run that doesn't name them."""
+
+SIMULATED = ("lost_settles_simulated", "overspend_usd_simulated", "held_over_60s_simulated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ class Options:
 
 def plan_steps(options: Options) -> list[Step[LedgerSetup]]:
     """The scenarios of this run."""
-    return [step for step in _describe_steps() if step.name in (options.only or STEPS)]
+    usual = [name for name in STEPS if not (options.is_quick and name in FULL_ONLY)]
+    return [step for step in _describe_steps() if step.name in (options.only or usual)]
 
 
 def assemble(options: Options, stack: ExitStack) -> LedgerSetup:
@@ -78,7 +86,9 @@ def _start_load(options: Options, randomness: random.Random, stack: ExitStack) -
 
 def _describe_steps() -> Iterator[Step[LedgerSetup]]:
     yield Step("cap", ("overspend_usd_1000_concurrent_on_1usd", "budget_used_when_demand_allows"), measure_cap)
+    yield Step("cluster_cap", ("overspend_usd_two_routers", "budget_used_two_routers"), measure_cluster_cap)
     yield Step("kills", ("lost_settles_200_kills",), measure_kills)
+    yield Step("simulation", SIMULATED, measure_simulation)
     yield Step("speed", ("hold_settle_per_second",), measure_speed)
     yield Step("audit", ("audit_rows_verified_per_second", "audit_tampering_found"), measure_audit)
     yield Step("governance", ("added_us_governance",), measure_governance)

@@ -1,10 +1,6 @@
 """What keys with budgets and limits cost a request: CPU time, beside a key without any."""
 
-import json
 import statistics
-import time
-import urllib.error
-import urllib.request
 from dataclasses import replace
 
 import msgspec
@@ -15,9 +11,9 @@ from turnout.benchmarks.load.plan import LoadPlan
 from turnout.benchmarks.load.upstream import Pace
 from turnout.benchmarks.rounds import Subject, compare_rounds, interleave, measure
 from turnout.benchmarks.scenarios.cost import CONNECTIONS, SLOWEST_S, WARM_UP_S
+from turnout.benchmarks.scenarios.ledger.admin import post_admin, wait_until_known
 from turnout.benchmarks.scenarios.ledger.setup import LedgerSetup
 from turnout.benchmarks.scenarios.setup import NotMeasurable
-from turnout.serve.control.state_dir import KEY_FILE
 
 GOVERNED, BARE = "governed", "bare"
 AMPLE = 1_000_000_000
@@ -50,32 +46,8 @@ def measure_governance(setup: LedgerSetup) -> Findings:
 def make_key(gateway: Gateway) -> str:
     """A key of a user in a team, with a budget and limits at each of the three, all of them ample."""
     bounds = {"max_budget": 1_000_000, "budget_duration": "30d", "rpm_limit": AMPLE, "tpm_limit": AMPLE}
-    _post(gateway, "/team/new", {"team_id": "bench", **bounds})
-    _post(gateway, "/user/new", {"user_id": "bench-user", "team_id": "bench", **bounds})
-    key = _post(gateway, "/key/generate", {"user_id": "bench-user", "max_parallel_requests": 100_000, **bounds})
-    _wait_until_known(gateway, str(key["key"]))
+    post_admin(gateway, "/team/new", {"team_id": "bench", **bounds})
+    post_admin(gateway, "/user/new", {"user_id": "bench-user", "team_id": "bench", **bounds})
+    key = post_admin(gateway, "/key/generate", {"user_id": "bench-user", "max_parallel_requests": 100_000, **bounds})
+    wait_until_known(gateway, str(key["key"]))
     return str(key["key"])
-
-
-def _wait_until_known(gateway: Gateway, key: str) -> None:
-    """A router that has just started says 503 until Control has told it the keys."""
-    url = f"http://127.0.0.1:{gateway.config.port}/v1/models"
-    ends_at = time.monotonic() + 10.0
-    while True:
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers={"authorization": f"Bearer {key}"})):
-                return
-        except urllib.error.HTTPError as error:
-            if error.code != 503 or time.monotonic() > ends_at:
-                raise
-        time.sleep(0.1)
-
-
-def _post(gateway: Gateway, path: str, body: dict[str, object]) -> dict[str, object]:
-    secret = (gateway.config.state_dir / KEY_FILE).read_text().strip()
-    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
-    url = f"http://127.0.0.1:{gateway.config.admin_port}{path}"
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        made: dict[str, object] = json.load(answer)
-        return made

@@ -15,20 +15,22 @@ class Amount:
     Attributes:
         cap_rounds: budgets that are fought for.
         kills: of Control.
+        simulated: requests.
         speed_rounds, speed_s: rounds of holding and settling, and how long one takes.
         cost_rounds, cost_s: rounds of requests, and how long one takes.
     """
 
     cap_rounds: int
     kills: int
+    simulated: int
     speed_rounds: int
     speed_s: float
     cost_rounds: int
     cost_s: float
 
 
-QUICK = Amount(cap_rounds=2, kills=10, speed_rounds=3, speed_s=2.0, cost_rounds=14, cost_s=0.8)
-FULL = Amount(cap_rounds=10, kills=200, speed_rounds=5, speed_s=10.0, cost_rounds=25, cost_s=2.0)
+QUICK = Amount(cap_rounds=2, kills=10, simulated=20_000, speed_rounds=3, speed_s=2.0, cost_rounds=14, cost_s=0.8)
+FULL = Amount(cap_rounds=10, kills=200, simulated=1_000_000, speed_rounds=5, speed_s=10.0, cost_rounds=25, cost_s=2.0)
 
 
 @dataclass(frozen=True, slots=True)
