@@ -166,6 +166,7 @@ def test_clusters_never_let_in_more_than_one_router_would(seed: int) -> None:
         while loop.time() < 1900:
             await asyncio.sleep(rng.expovariate(3 if loop.time() % 100 < 50 else 0.5))
             tasks.append(asyncio.ensure_future(ask()))
+            assert sum(router.limiter.share.part for router in world.routers) <= 1 + 1e-6
         await asyncio.gather(*tasks)
         await world.close()
         assert most_above(entered, RPM.amount, RPM.window_s) <= 1e-6
