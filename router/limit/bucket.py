@@ -77,8 +77,8 @@ class Bucket:
         return missing / self._rate
 
     def full_in_s(self, now: float) -> float:
-        """Seconds until a rate is full again."""
-        return (self.allowance - self.left(now)) / self._rate if self._rate else 0.0
+        """Seconds until a rate is full again; a window where there's nothing that could fill."""
+        return (self.allowance - self.left(now)) / self._rate if self._rate else float(self.limit.window_s)
 
     def is_untouched(self, now: float) -> bool:
         """Whether it's as if nobody had ever taken anything."""

@@ -202,6 +202,18 @@ async def test_without_a_share_limited_requests_wait_for_one() -> None:
     await asyncio.wait_for(entering, 1)
 
 
+def test_without_a_share_callers_are_told_of_nothing_left_and_of_a_whole_window_until_there_is() -> None:
+    async def run() -> None:
+        limiter = Limiter(Counts(), asyncio.get_running_loop().time, NOTHING)
+        with pytest.raises(LimitReached) as refused:
+            await _enter(limiter.ticket(make_call(RPM, route=ModelRoute("m", (), retries=Retries(max_wait_s=5)))))
+        told = dict(refused.value.headers)
+        assert told[b"x-ratelimit-remaining-requests"] == b"0"
+        assert told[b"x-ratelimit-reset-requests"] == b"1m0s"
+
+    run_jumping(run())
+
+
 async def _enter(ticket: object) -> None:
     async with ticket:  # type: ignore[attr-defined]
         pass
