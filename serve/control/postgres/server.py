@@ -60,6 +60,9 @@ class PostgresServer:
         self._url = url
         self._name = name
         self.place = write_place(url)
+        self._engine = create_async_engine(
+            "postgresql+asyncpg://", async_creator=self._connect, poolclass=NullPool, hide_parameters=True
+        )
 
     def __repr__(self) -> str:
         return f"PostgresServer({self.place!r})"
@@ -67,10 +70,7 @@ class PostgresServer:
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[AsyncConnection]:
         """A connection, open as long as the block. Raises one of `REFUSALS`, or ConfigError for options of the URL that make no sense."""
-        engine = create_async_engine(
-            "postgresql+asyncpg://", async_creator=self._connect, poolclass=NullPool, hide_parameters=True
-        )
-        async with engine.connect() as connection:
+        async with self._engine.connect() as connection:
             yield connection
 
     def insert_entries(self, connection: Connection, entries: Sequence[LedgerEntry]) -> Sequence[LedgerEntry]:

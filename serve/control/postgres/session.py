@@ -84,6 +84,8 @@ class PostgresSession:
 
     async def _open(self) -> None:
         connection = await self._connect()
+        if not await _try_lock(connection):
+            raise ConfigError(await self._tell_holder(connection))
         encoding = await connection.scalar(sqlalchemy.text("SHOW server_encoding"))
         if encoding != "UTF8":
             raise ConfigError(f"{self._server.place} has the encoding {encoding!r}: make it with ENCODING 'UTF8'")
@@ -108,34 +110,24 @@ class PostgresSession:
         return result
 
     async def _reconnect(self) -> AsyncConnection:
-        try:
-            connection = await self._connect()
-            found = await connection.run_sync(lambda lent: PostgresConnection(lent).execute(_FIND_WRITER).fetchone())
-        except ConfigError as error:
-            raise WriterReplaced(str(error)) from error
+        connection = await self._connect()
+        has_lock = await _try_lock(connection)
+        found = await connection.run_sync(lambda lent: PostgresConnection(lent).execute(_FIND_WRITER).fetchone())
+        await connection.commit()
         if found != (self._writer,):
             await self._disconnect()
             raise WriterReplaced("another Control has written meanwhile")
-        await connection.commit()
+        if not has_lock:
+            raise TimeoutError("the server still believes in the connection that was lost")
         return connection
 
     async def _connect(self) -> AsyncConnection:
-        connection = await self._opened.enter_async_context(self._server.connect())
-        self._connection = connection
-        await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(LOCK_WAIT_S * 1000)}")
-        try:
-            await connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
-        except REFUSALS as error:
-            if find_sqlstate(error) != _LOCK_NOT_AVAILABLE:
-                raise
-            await connection.rollback()
-            raise ConfigError(await self._tell_holder(connection)) from None
-        await connection.commit()
-        return connection
+        self._connection = await self._opened.enter_async_context(self._server.connect())
+        return self._connection
 
     async def _tell_holder(self, connection: AsyncConnection) -> str:
         found = (await connection.exec_driver_sql(_FIND_HOLDER)).first()
-        holder = f"{found[0]} from {found[1]}" if found else "gone by now"
+        holder = " from ".join(found) if found else "gone by now"
         return (
             f"{self._server.place} is in use by another Control ({holder}): a ledger has one writer. "
             "Stop that cluster, or give this one another database"
@@ -148,6 +140,20 @@ class PostgresSession:
             await opened.aclose()
         except REFUSALS:
             return  # it's gone already
+
+
+async def _try_lock(connection: AsyncConnection) -> bool:
+    """Take the lock for as long as the connection stands, if it's free within `LOCK_WAIT_S`."""
+    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(LOCK_WAIT_S * 1000)}")
+    try:
+        await connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
+    except REFUSALS as error:
+        if find_sqlstate(error) != _LOCK_NOT_AVAILABLE:
+            raise
+        await connection.rollback()
+        return False
+    await connection.commit()
+    return True
 
 
 def _first_line(error: BaseException) -> str:

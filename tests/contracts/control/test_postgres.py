@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.fakes import ledger_row
@@ -14,7 +15,7 @@ from turnout.models.errors import NoTarget
 from turnout.models.ledger import AuditEvent, Journal
 from turnout.serve.config.secret import ConfigError
 from turnout.serve.control.postgres.server import PostgresServer
-from turnout.serve.control.postgres.session import PostgresSession
+from turnout.serve.control.postgres.session import LOCK, PostgresSession
 from turnout.serve.control.postgres.store import PostgresStore
 from turnout.serve.control.sqlite import MIGRATIONS, SqliteStore
 
@@ -109,6 +110,21 @@ async def test_a_lost_connection_costs_one_call_and_is_opened_again(postgres: Po
     await store.append(Journal((ledger_row("after", 1),), ()))
     assert [row.entry.request_id for row in await store.list_entries(0, 10)] == ["before", "after"]
     assert store.is_alive
+    await store.close()
+
+
+async def test_one_whose_lost_connection_still_has_the_lock_waits_for_it(postgres: PostgresPlace) -> None:
+    store = await postgres.open()
+    await postgres.run(END_OTHERS)
+    # Stands for the connection that was lost, as a server sees it that hasn't noticed.
+    lost = await asyncpg.connect(postgres.url)
+    await lost.execute(f"SELECT pg_advisory_lock({LOCK})")
+    for _ in range(2):
+        with pytest.raises(NoTarget):
+            await store.append(Journal((ledger_row("refused", 1),), ()))
+    await lost.close()
+    await store.append(Journal((ledger_row("kept", 1),), ()))
+    assert [row.entry.request_id for row in await store.list_entries(0, 10)] == ["kept"]
     await store.close()
 
 
