@@ -2,8 +2,10 @@
 
 import enum
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from turnout.models.catalog.rates import Rates
 from turnout.models.exchange import Headers
 
 
@@ -122,6 +124,7 @@ class Target:
         keeps_prompts: whether prompts may be kept there after the answer; taken for so unless the config denies it. Pools keep none.
         card: what its model is good for.
         gpu_hour_nusd: nano-USD that an hour of one replica costs, or None.
+        rates: of a model with a `*`, what each model that it may stand for costs, by the upstream's name; None where nobody knows.
     """
 
     name: str
@@ -141,6 +144,7 @@ class Target:
     card: ModelCard = ModelCard()
     gpu_hour_nusd: int | None = None
     cache_read_price_pusd: int | None = None
+    rates: Mapping[str, Rates] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

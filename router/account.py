@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Protocol
 
+from turnout.models.access import WILDCARD
 from turnout.models.errors import Forbidden
 from turnout.models.ledger import LedgerEntry
 from turnout.models.openai.request import ApiRequest
@@ -124,7 +125,7 @@ class Hold:
 
     def _find_bound(self, purses: Purses, budgets: tuple[str, ...]) -> int:
         target = self._way.plan.candidate.target
-        bound = cost_of(bound_usage(self._asked, target, self._carried_tokens), target)
+        bound = cost_of(bound_usage(self._asked, target, self._carried_tokens), target, self._way.wildcard)
         if bound is None:
             if not purses.policy.allows_unpriced and purses.may_refuse(budgets, self._way.route.name):
                 raise Forbidden(
@@ -147,7 +148,7 @@ class Hold:
         target, group = candidate.target, self._group
         usage = self._usage(was_cancelled=failure in (CLIENT_LEFT, HEDGE_LOST))
         del self._answer  # it leads back here, by the lane that calls `complete`
-        cost_nusd = cost_of(usage, target)
+        cost_nusd = cost_of(usage, target, way.wildcard)
         self._account.sink.put_entry(
             LedgerEntry(
                 call.arrival.id,
@@ -184,13 +185,24 @@ class Hold:
         return Usage(self._way.call.features.prompt_tokens, answer.events, source=UsageSource.ESTIMATED)
 
 
-def cost_of(usage: Usage | None, target: Target) -> int | None:
+def cost_of(usage: Usage | None, target: Target, wildcard: str = "") -> int | None:
     """
     Price of `usage` at `target` in nano-USD, rounded half up, or None where tokens or a price that they need isn't known.
 
-    Prompt tokens that the upstream had cached cost their own price, where the target has one.
+    Prompt tokens that the upstream had cached cost their own price, where there is one.
+
+    Args:
+        usage: what was used.
+        target: where.
+        wildcard: what stands for the `*` in the target's model, where it has one.
     """
-    input_pusd, output_pusd = target.input_price_pusd, target.output_price_pusd
+    input_pusd, output_pusd, cached_pusd = (
+        target.input_price_pusd, target.output_price_pusd, target.cache_read_price_pusd
+    )  # fmt: skip
+    if input_pusd is None and target.rates is not None:
+        rates = target.rates.get(target.model.replace(WILDCARD, wildcard))
+        if rates is not None:
+            input_pusd, output_pusd, cached_pusd = rates.input_pusd, rates.output_pusd, rates.cache_read_pusd
     if usage is None or input_pusd is None:
         return None
     if output_pusd is None:
@@ -198,7 +210,6 @@ def cost_of(usage: Usage | None, target: Target) -> int | None:
             return None
         output_pusd = 0
     cost_pusd = usage.input_tokens * input_pusd + usage.output_tokens * output_pusd
-    if usage.cache_read_tokens and target.cache_read_price_pusd is not None:
-        cached = min(usage.cache_read_tokens, usage.input_tokens)
-        cost_pusd += cached * (target.cache_read_price_pusd - input_pusd)
+    if usage.cache_read_tokens and cached_pusd is not None:
+        cost_pusd += min(usage.cache_read_tokens, usage.input_tokens) * (cached_pusd - input_pusd)
     return (cost_pusd + 500) // 1000

@@ -58,6 +58,7 @@ class Way(msgspec.Struct, frozen=True):
         fallbacks: how many models were fallen back from.
         number: which attempt it is, from 1.
         sent_at: loop time at which the attempt began; what lies before it is the gateway's overhead.
+        wildcard: what stands for the `*` in the target's model, where it has one.
     """
 
     call: Call
@@ -66,3 +67,4 @@ class Way(msgspec.Struct, frozen=True):
     fallbacks: int
     number: int
     sent_at: float
+    wildcard: str = ""

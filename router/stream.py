@@ -236,7 +236,7 @@ def answer_headers(way: Way, now: float, usage: Usage | None) -> Headers:
         *_route_headers(target.name, plan.reason, way.number, way.fallbacks),
         *way.call.limit_headers,
     ]
-    cost_nusd = cost_of(usage, target)
+    cost_nusd = cost_of(usage, target, way.wildcard)
     if cost_nusd is not None:
         cost = b"%d.%09d" % divmod(cost_nusd, 1_000_000_000)
         headers += ((b"x-turnout-cost", cost), (b"x-litellm-response-cost", cost))

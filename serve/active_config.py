@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from turnout.models.catalog.rates import Quotes
 from turnout.router.catalogue import Catalogue
-from turnout.serve.config.compile import apply_overlay, compile_catalogue, version_of
+from turnout.serve.config.compile import apply_overlay, apply_quotes, compile_catalogue, version_of
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.problem import explain_errors
@@ -27,6 +28,7 @@ class ActiveConfig:
         fingerprint: of those, or "".
         overlay: Control's changes in force.
         overlay_version: the version of those, or -1 before the first have come.
+        quotes: what targets without prices of their own cost.
         rejected: why the last offer was refused, or None if it's in force.
     """
 
@@ -42,6 +44,7 @@ class ActiveConfig:
         self.fingerprint = ""
         self.overlay = Overlay()
         self.overlay_version = -1
+        self.quotes = Quotes()
         self.rejected: str | None = None
 
     def __repr__(self) -> str:
@@ -70,8 +73,16 @@ class ActiveConfig:
     def set_overlay(self, overlay: Overlay) -> None:
         """Take Control's changes. They lie on the catalogue compiled before, so that endpoints, and the connections to them, stay the same."""
         self.overlay, self.overlay_version = overlay, overlay.version
+        self._publish()
+
+    def set_quotes(self, quotes: Quotes) -> None:
+        """Take what targets cost by the price table; they lie on the catalogue as the overlay does."""
+        self.quotes = quotes
+        self._publish()
+
+    def _publish(self) -> None:
         if self._base is not None:
-            self._install(apply_overlay(self._base, overlay, self.version))
+            self._install(apply_overlay(apply_quotes(self._base, self.quotes), self.overlay, self.version))
 
     def _try(self, config: DynamicConfig) -> bool:
         try:
@@ -80,7 +91,7 @@ class ActiveConfig:
             return self._reject(str(error))
         self._base, self.accepted, self.rejected = base, config, None
         self.fingerprint = config.fingerprint()
-        self._install(apply_overlay(base, self.overlay, self.version))
+        self._publish()
         _log.info("config %s is in force", self.version)
         return True
 

@@ -113,6 +113,7 @@ class ControlWatch:
             limit_share=self._limiter.share,
             limit_levels=self._given_up,
             limit_lease_s=max(0.0, self._lease_until - now),
+            have_prices=config.quotes.version,
         )
 
     def take(self, answer: WatchAnswer) -> None:
@@ -125,6 +126,8 @@ class ControlWatch:
                 self._config.adopt(DynamicConfig.model_validate_json(answer.accepted))
             except ValidationError as error:
                 _log.error("the settings that Control keeps can't be used here: %s", error)
+        if answer.prices is not None:
+            self._config.set_quotes(answer.prices)
         if answer.overlay is not None:
             self._config.set_overlay(answer.overlay)
         if answer.limit_share is not None:

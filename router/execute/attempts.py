@@ -279,7 +279,7 @@ class Attempts:
             asked = self._account.cap(call, place.route, candidate.target)
             if asked.wildcard != place.wildcard:
                 asked = structs.replace(asked, wildcard=place.wildcard)
-            way = Way(call, place.plan, place.route, place.fallbacks, number, now)
+            way = Way(call, place.plan, place.route, place.fallbacks, number, now, place.wildcard)
             lane = reply.lane(way)
             answer, request = _prepare(provider, call, asked, candidate, lane, remainder)
             with candidate:

@@ -1,10 +1,12 @@
 """Makes the router's catalogue from the dynamic settings, the overlay, and the secrets of this process."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from msgspec import structs
 
-from turnout.models.access import Principal
+from turnout.models.access import WILDCARD, Principal
+from turnout.models.catalog.rates import Quotes, Rates
 from turnout.models.target import Endpoint, Target
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.router.tiers import Tier, Tiers, apply_tier
@@ -72,6 +74,33 @@ def apply_overlay(base: Catalogue, overlay: Overlay, version: str) -> Catalogue:
     names = {target.name for model in base.models.values() for target in model.targets}
     models = {name: _weigh(model, overlay) for name, model in base.models.items()}
     return replace(base, version=version, models=models, drained=frozenset(overlay.drained & names))
+
+
+def apply_quotes(base: Catalogue, quotes: Quotes) -> Catalogue:
+    """`base` with the prices of a table for targets that have none of their own."""
+    if not quotes.rates:
+        return base
+    models = {
+        name: replace(model, targets=tuple(_price(target, quotes.rates.get(target.name)) for target in model.targets))
+        for name, model in base.models.items()
+    }
+    return replace(base, models=models)
+
+
+def _price(target: Target, rates: Mapping[str, Rates] | None) -> Target:
+    if rates is None or target.input_price_pusd is not None:
+        return target
+    if target.model.endswith(WILDCARD):
+        return replace(target, rates=rates)
+    known = rates.get(target.model)
+    if known is None:
+        return target
+    return replace(
+        target,
+        input_price_pusd=known.input_pusd,
+        output_price_pusd=known.output_pusd,
+        cache_read_price_pusd=known.cache_read_pusd,
+    )
 
 
 def _weigh(model: ModelRoute, overlay: Overlay) -> ModelRoute:

@@ -12,6 +12,7 @@ from turnout.serve.config.fields import AppName, HourlyNusd, ModelPattern, Price
 from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.money import MoneySettings
 from turnout.serve.config.oidc import OidcSettings
+from turnout.serve.config.prices import PricesSettings
 from turnout.serve.config.remote import BaseUrl, HeaderLines, ProxyUrl, RemoteSettings, authorize
 from turnout.serve.config.resilience import (
     BreakerSettings,
@@ -77,6 +78,7 @@ class ProviderSettings(Settings):
             For placement `router` only; with a deployment, give each key an application and each application a target.
         region: where it processes prompts; a request that must stay in a region goes there only if this says so.
         keeps_prompts: whether it may keep them, as providers do unless a contract says otherwise; `false` lets requests come that forbid it.
+        priced_as: what price tables call it; its own name unless said.
         base_url, api_key, headers, proxy, ca_file: as in `RemoteSettings`; for placement `router` only.
     """
 
@@ -86,6 +88,7 @@ class ProviderSettings(Settings):
     base_url: BaseUrl | None = None
     api_key: SecretRef | None = None
     api_keys: Annotated[tuple[SecretRef, ...], Field(max_length=64)] = ()
+    priced_as: str | None = None
     region: Region | None = None
     keeps_prompts: bool = True
     headers: HeaderLines = {}
@@ -147,7 +150,7 @@ class TargetSettings(Settings):
         model: what the upstream calls the model; for a pool its application's name unless said. A `*` at its end is what stands for the one in
             the public name.
         weight: its share where a strategy uses weights; 0 takes it out of rotation.
-        input_cost_per_token, output_cost_per_token: in USD; unknown unless said, which isn't the same as 0.
+        input_cost_per_token, output_cost_per_token: in USD; unless said, those of `prices`, or unknown, which isn't the same as 0.
         cache_read_cost_per_token: in USD, for a prompt token that the provider had cached; as much as another unless said.
         max_output_tokens: sent as the limit of requests that name none and count against a hard budget: without one, nothing bounds their cost.
         breaker: when it's given a rest; `null` for never.
@@ -255,6 +258,7 @@ class DynamicConfig(Settings):
         tiers: what holds for the keys that name one, by the tier's name.
         limits: of all requests to all models, whoever asks.
         money: how strict to be with hard budgets.
+        prices: a table with the prices of targets that say none.
         region: where this gateway is: strategy `region` prefers what is near it, unless a caller says where it is itself (`x-turnout-region`).
         regions: where regions lie, for distances between them.
     """
@@ -265,6 +269,7 @@ class DynamicConfig(Settings):
     tiers: dict[AppName, TierSettings] = {}
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
+    prices: PricesSettings | None = None
     region: Region | None = None
     regions: dict[Region, PlaceSettings] = {}
 

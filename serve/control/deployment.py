@@ -27,6 +27,7 @@ from turnout.serve.control.money.metrics import MetricsRoute
 from turnout.serve.control.money.office import MoneyOffice
 from turnout.serve.control.money.routes import BudgetRoutes
 from turnout.serve.control.opening import open_store
+from turnout.serve.control.prices.office import PriceOffice, keep_prices
 from turnout.serve.control.proof.files import put_key
 from turnout.serve.control.records import Records
 from turnout.serve.control.roster import Roster
@@ -77,9 +78,15 @@ class Control:
         ledger_id = await LedgerId.open(self._store.committer, lambda: token_hex(8))
         self._counters = CountersOffice.open(args.counters, secrets, shares, ledger_id.name)
         ledger = MeasuredLedger(self._store, time.monotonic)
+        self._prices = PriceOffice(book, bell, time.time, keep_prices(self._store.committer, time.time_ns))
         self._internal = PrivateListener(
             InternalRoutes(
-                ledger, book, roster, bell, sources=[directory, shares, ledger_id], treasury=self._money.treasury
+                ledger,
+                book,
+                roster,
+                bell,
+                sources=[directory, shares, ledger_id, self._prices],
+                treasury=self._money.treasury,
             ),
             args.host,
         )
@@ -91,6 +98,7 @@ class Control:
             Desk(self._store, book, roster, time.monotonic, self._version, routes, budgets, self._records, metrics)
         )
         self._admin = Edge(require_actor(AsgiBridge(app), actors), EdgeConfig(ADMIN_HOST, args.admin_port))
+        self._prices.start()
         await self._internal.open()
         await self._admin.start()
         rest_collector()
@@ -115,6 +123,8 @@ class Control:
             raise RuntimeError("the store is closed, or nobody looks after leases")
         if not self._sign_in.is_running:
             raise RuntimeError("nobody looks after the issuers' keys")
+        if not self._prices.is_running:
+            raise RuntimeError("nobody reads the price table")
         if not self._counters.is_running:
             raise RuntimeError("nobody shares limits with the other clusters")
         if not self._records.is_running:
@@ -126,6 +136,7 @@ class Control:
         await self._admin.close()
         self._money.close()
         self._sign_in.close()
+        self._prices.close()
         await self._internal.drain(DRAIN_S)
         await self._counters.close()
         await self._records.close()

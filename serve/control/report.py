@@ -4,6 +4,7 @@ import math
 
 import msgspec
 
+from turnout.models.catalog.rates import Quotes
 from turnout.router.directory import KeyChanges
 from turnout.router.limit.share import EMPTY, NOTHING, Lease, Levels, Share
 from turnout.serve.config.overlay import Overlay
@@ -56,6 +57,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
         limit_share: what it has of every limit.
         limit_levels: how full the limits are that it has given a part of away with this report, or None if it hasn't.
         have_ledger: id of the ledger that it knows; "" for none yet.
+        have_prices: version of the quotes that it goes by; "" for none.
         limit_lease_s: how long it may keep its share; inf for as long as it's told nothing else, and 0 if it has cut it.
     """
 
@@ -72,6 +74,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
     limit_levels: Levels | None = None
     have_ledger: str = ""
     limit_lease_s: float = math.inf
+    have_prices: str = ""
 
 
 class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
@@ -86,6 +89,7 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
         limit_share: what it's to have of every limit from now on, or None for what it has.
         limit_levels: how full the limits are in what is new of that.
         ledger: id of Control's ledger, or "" if the router has it.
+        prices: what targets cost by the price table, or None if the router has that.
         limit_lease: how long it may keep that, or None for as long as it knows.
     """
 
@@ -97,3 +101,4 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
     limit_levels: Levels = EMPTY
     ledger: str = ""
     limit_lease: Lease | None = None
+    prices: Quotes | None = None

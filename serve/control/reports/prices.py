@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from pydantic import ValidationError
 
-from turnout.serve.config.dynamic import DynamicConfig
+from turnout.models.catalog.rates import Quotes, Rates
+from turnout.serve.config.dynamic import DynamicConfig, TargetSettings
 from turnout.serve.control.database import Connection
 from turnout.serve.control.store import Accepted
 
@@ -71,12 +72,17 @@ def record_prices(connection: Connection, accepted: Accepted) -> None:
         prices = read_prices(DynamicConfig.model_validate_json(accepted.document))
     except ValidationError:
         return
+    keep_version(connection, prices, accepted.at_ns)
+
+
+def keep_version(connection: Connection, prices: Mapping[str, TargetPrice], at_ns: int) -> None:
+    """Keep prices that are in force from now on, in the caller's transaction, if they are others than the version before."""
     text = msgspec.json.encode(prices, order="sorted")
     name = hashlib.blake2b(text, digest_size=6).hexdigest()
     last = connection.execute("SELECT hash FROM price_version ORDER BY number DESC LIMIT 1").fetchone()
     if last is None or last[0] != name:
         connection.execute(
-            "INSERT INTO price_version (hash, at_ns, prices) VALUES (?, ?, ?)", (name, accepted.at_ns, text.decode())
+            "INSERT INTO price_version (hash, at_ns, prices) VALUES (?, ?, ?)", (name, at_ns, text.decode())
         )
 
 
@@ -86,21 +92,28 @@ def list_versions(connection: Connection) -> list[PriceVersion]:
     return [PriceVersion(number, name, at_ns, _prices.decode(text)) for number, name, at_ns, text in rows]
 
 
-def read_prices(config: DynamicConfig) -> dict[str, TargetPrice]:
-    """The prices of all targets of these settings."""
+def read_prices(config: DynamicConfig, quotes: Quotes | None = None) -> dict[str, TargetPrice]:
+    """The prices of all targets of these settings, where they say none those of a table; a target of many models has none there."""
+    rates = {} if quotes is None else quotes.rates
     return {
-        target.name: TargetPrice(
-            provider=target.provider or "",
-            pool=target.pool or "",
-            input_pusd=target.input_cost_per_token,
-            output_pusd=target.output_cost_per_token,
-            gpu_hour_nusd=target.gpu_hour_usd,
-            gpus=target.gpus,
-            cache_read_pusd=target.cache_read_cost_per_token,
-        )
+        target.name: _read_price(target, rates.get(target.name, {}).get(target.model or ""))
         for model in config.models
         for target in model.targets
     }
+
+
+def _read_price(target: TargetSettings, rates: Rates | None) -> TargetPrice:
+    own = target.input_cost_per_token, target.output_cost_per_token, target.cache_read_cost_per_token
+    input_pusd, output_pusd, cache_read_pusd = own if rates is None else msgspec.structs.astuple(rates)
+    return TargetPrice(
+        provider=target.provider or "",
+        pool=target.pool or "",
+        input_pusd=input_pusd,
+        output_pusd=output_pusd,
+        gpu_hour_nusd=target.gpu_hour_usd,
+        gpus=target.gpus,
+        cache_read_pusd=cache_read_pusd,
+    )
 
 
 def find_version(

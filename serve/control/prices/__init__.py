@@ -1,0 +1,1 @@
+"""Price tables from files and addresses: fetched here once, told to all routers."""
