@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnout.benchmarks.scenarios.cache.bound import measure_bound
+from turnout.benchmarks.scenarios.cache.lookup import measure_lookup
 from turnout.benchmarks.scenarios.cache.setup import FULL, QUICK, CacheSetup
 from turnout.benchmarks.steps import Step
 
-STEPS: tuple[str, ...] = ()
+STEPS = ("bound", "lookup")
 """Every scenario, in its order."""
 
 
@@ -40,4 +42,11 @@ def assemble(options: Options) -> CacheSetup:
 
 
 def _describe_steps() -> Iterator[Step[CacheSetup]]:
-    yield from ()
+    bound = (
+        "worst_error_over_epsilon",
+        "hit_rate_banking77_eps1",
+        "hit_rate_clinc150_eps1",
+        "hits_vs_per_entry_learned_policy",
+    )
+    yield Step("bound", bound, measure_bound)
+    yield Step("lookup", ("lookup_100k_p99_ms",), measure_lookup)
