@@ -25,7 +25,7 @@ class Advice:
 
 _BUDGET = Advice(
     "budgets are kept by Control, of organisations, teams, users and keys, and aren't in the file",
-    "docs/budgets.md; for everybody together: a budget of the organisation",
+    "turnout teams, users, keys and, for everybody together, orgs: docs/budgets.md",
 )
 _CACHE = Advice("answers aren't cached", "docs/migrating.md says what's missing")
 _CALLBACK = Advice(

@@ -145,6 +145,8 @@ class Providers:
             if self.settings[candidate] == settings:
                 return candidate
             candidate, number = f"{name}-{number}", number + 1
+            if name.replace("-", "_") in DIALECTS:
+                settings = settings.model_copy(update={"priced_as": name})
         self.settings[candidate] = settings
         return candidate
 
