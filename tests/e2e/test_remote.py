@@ -129,6 +129,20 @@ def test_metrics_are_those_of_both_routers_and_hold_no_prompt(client: openai.Ope
     assert KEY not in text
 
 
+def test_controls_own_metrics_need_a_key_and_count_the_rows(client: openai.OpenAI, remote_cluster: Running) -> None:
+    chat(client)
+    url = f"http://127.0.0.1:{remote_cluster.admin_port}/metrics"
+    assert httpx.get(url).status_code == 401
+    key = (remote_cluster.home / "state" / "admin.key").read_text().strip()
+
+    def rows() -> dict[str, object] | None:
+        text = httpx.get(url, headers={"authorization": f"Bearer {key}"}).text
+        found = re.search(r"^turnout_ledger_rows_total ([0-9.]+)$", text, re.MULTILINE)
+        return {"rows": found[1]} if found and float(found[1]) >= 1 else None
+
+    wait_for(rows)
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
