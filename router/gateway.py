@@ -30,6 +30,7 @@ from turnout.router.idempotency.replays import IDEMPOTENCY_KEY, Replays
 from turnout.router.limit.limiter import Limiter
 from turnout.router.observe import Observer
 from turnout.router.plan.constraints import InRegions, KeepsNothing, LocalOnly
+from turnout.router.plan.predict.blocks import Blocks
 from turnout.router.stages import Cache, CacheHit, Guard, Shape
 from turnout.router.values import Features
 
@@ -211,6 +212,7 @@ def describe(request: ApiRequest, head: RequestHead, principal: Principal) -> Fe
         blake2b(principal.tenant.encode() + b"\0" + session, digest_size=16).digest() if session else b"",
         headers.get(_REGION, b"").decode("latin-1"),
         headers.get(_TASK, b"").decode("latin-1"),
+        Blocks(memoryview(request.fields[request.operation.prompt_field])),
     )
 
 

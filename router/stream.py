@@ -124,6 +124,7 @@ class Lane:
         "_held",
         "_held_bytes",
         "_now",
+        "_on_first",
         "_reply",
         "_usage",
         "_way",
@@ -136,6 +137,7 @@ class Lane:
         self._now = now
         self._book: Callable[[int, float], None] | None = None
         self._begun_at = 0.0
+        self._on_first: Callable[[], None] | None = None
         self._usage: Usage | None = None
         self._head: tuple[int, Headers] | None = None
         self._held: list[bytes] = []
@@ -146,6 +148,10 @@ class Lane:
     def has_token(self) -> bool:
         """Whether the first token has come."""
         return self.is_owner
+
+    def tell_first(self, on_first: Callable[[], None]) -> None:
+        """Call `on_first` when this attempt's answer becomes the client's."""
+        self._on_first = on_first
 
     def note_usage(self, usage: Usage) -> None:
         """Hear what the upstream counted; a head that goes out later has the cost."""
@@ -197,6 +203,8 @@ class Lane:
         if not reply.taken_by and reply.has_content == self._goes_on:
             reply.take(self._way)
             self.is_owner = True
+            if self._on_first is not None:
+                self._on_first()
         return self.is_owner
 
     def _book_whole(self, status: int) -> None:

@@ -4,6 +4,7 @@ import msgspec
 
 from turnout.models.openai.preferences import Preferences
 from turnout.models.target import Capability
+from turnout.router.plan.predict.blocks import NO_BLOCKS, Blocks
 
 
 class Constraints(msgspec.Struct, frozen=True):
@@ -52,6 +53,7 @@ class Features(msgspec.Struct, frozen=True):
         session: 16 bytes of the conversation that it belongs to, hashed with its tenant, or none.
         region: where the caller says that it is, or "".
         task: what the caller says that it's for, such as `code`, or "".
+        blocks: hashes of the prompt, for those who ask.
     """
 
     prompt_tokens: int
@@ -59,6 +61,7 @@ class Features(msgspec.Struct, frozen=True):
     session: bytes = b""
     region: str = ""
     task: str = ""
+    blocks: Blocks = NO_BLOCKS
 
     @property
     def least_tokens(self) -> int:

@@ -31,6 +31,7 @@ from turnout.router.execute.hedging import Hedges, race
 from turnout.router.execute.judge import Judge
 from turnout.router.execute.retry_budget import RetryBudget
 from turnout.router.execute.slots import Slots
+from turnout.router.execute.turns import Turns
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.strategies.named import Strategies
 from turnout.router.stream import Lane, Reply
@@ -127,6 +128,7 @@ class Attempts:
         self._draw = draw
         self._budgets: dict[str, RetryBudget] = {}
         self._hedges = Hedges()
+        self._turns = Turns(now)
         self._judge = Judge(tally.attempt, now)
 
     async def run(self, call: Call, out: Out) -> Attempt | None:
@@ -269,9 +271,11 @@ class Attempts:
         """One call to one endpoint, inside its slot and its hold."""
         call = course.call
         slot = self._slots.slot(place.route, _claim(call))
+        turn = self._turns.turn(place, call)
         planned_at = self._now()
-        async with slot:
+        async with slot, turn:
             now = self._now()
+            place = turn.settle(place)
             if now - planned_at > STALE_PLAN_S:
                 place = course.look_again(place, now)
             candidate = place.plan.candidate
@@ -281,6 +285,8 @@ class Attempts:
                 asked = structs.replace(asked, wildcard=place.wildcard)
             way = Way(call, place.plan, place.route, place.fallbacks, number, now, place.wildcard)
             lane = reply.lane(way)
+            if turn.sees_first:
+                lane.tell_first(turn.first)
             answer, request = _prepare(provider, call, asked, candidate, lane, remainder)
             with candidate:
                 candidate.begin(way.sent_at)
@@ -303,6 +309,7 @@ class Attempts:
                     if answer.usage is not None:
                         slot.settle(answer.usage.input_tokens + answer.usage.output_tokens)
                         _note_speed(way, reply, outcome, answer.usage)
+                        turn.count(answer.usage.output_tokens)
                     cause = self._find_cause(call, provider, outcome, answer)
                     verdict = self._judge.judge(
                         candidate, outcome, cause, answer.usage, is_callers_limit=_is_callers_limit(call, cause)

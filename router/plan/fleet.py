@@ -6,6 +6,7 @@ from turnout.models.openai.rate_limits import Allowances
 from turnout.models.target import Endpoint, Load, Target
 from turnout.router.catalogue import Catalogue
 from turnout.router.plan.breaker import Breaker
+from turnout.router.plan.predict.outlook import Outlook
 from turnout.router.plan.quota import Quota
 from turnout.router.plan.speed import Speed
 
@@ -35,6 +36,7 @@ class Candidate:
         out_until: loop time until which its key is taken for dead.
         quota: what its provider lets through, or None if it doesn't say.
         speed: how fast it has answered lately, or None as long as nobody has asked.
+        outlook: what is expected of it, or None as long as nobody has asked.
         context_tokens: the longest prompt and answer together that it takes, or None where nobody has said.
     """
 
@@ -48,6 +50,7 @@ class Candidate:
         "is_limited",
         "load",
         "out_until",
+        "outlook",
         "quota",
         "rest_until",
         "speed",
@@ -62,6 +65,7 @@ class Candidate:
         self.is_limited = False
         self.quota: Quota | None = None
         self.speed: Speed | None = None
+        self.outlook: Outlook | None = None
         self._failures = 0
 
     def __repr__(self) -> str:
@@ -110,6 +114,12 @@ class Candidate:
         if self.speed is None:
             self.speed = Speed()
         return self.speed
+
+    def foreseen(self) -> Outlook:
+        """What is expected of it, from now on learned."""
+        if self.outlook is None:
+            self.outlook = Outlook(is_engine=self.target.pool is not None)
+        return self.outlook
 
     def rest(self, until: float) -> None:
         """It's rate limited: nothing is sent there before `until` (loop time)."""
@@ -192,8 +202,10 @@ class Fleet:
     def set_loads(self, pool: str, loads: Mapping[str, Load]) -> None:
         """Take what a pool's engines said of their load, by endpoint id."""
         for candidate in self._known.values():
-            if candidate.target.pool == pool:
-                candidate.load = loads.get(candidate.endpoint.id, candidate.load)
+            if candidate.target.pool == pool and (load := loads.get(candidate.endpoint.id)) is not None:
+                candidate.load = load
+                if candidate.outlook is not None:
+                    candidate.outlook.told = load
 
     def candidates(self, model: str) -> Sequence[Candidate]:
         """Every endpoint that may answer for `model`, in the catalogue's order; drained targets and those of weight 0 are left out."""

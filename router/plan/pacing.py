@@ -115,6 +115,8 @@ class Pacing:
 
     def may_begin(self, outlook: Outlook, prompt_tokens: int, new_tokens: int, now: float) -> bool:
         """Whether a prompt with so many uncached tokens may be sent to this endpoint now."""
+        if not outlook.pace.is_known:
+            return True
         place = _Place(outlook, self.terms, now)
         return place.begins_in(prompt_tokens, place.prefill_s(new_tokens)) <= 0.0
 
@@ -171,7 +173,7 @@ class Pacing:
 class _Place:
     """One endpoint at one moment, with what doesn't depend on the request."""
 
-    __slots__ = ("_opens_in", "_room", "_terms", "_wait_s", "factor", "opens_in", "slope_s", "start_s")
+    __slots__ = ("_is_engine", "_opens_in", "_room", "_terms", "_wait_s", "factor", "opens_in", "slope_s", "start_s")
 
     def __init__(self, outlook: Outlook, terms: Terms, now: float) -> None:
         work, pace = outlook.work, outlook.pace
@@ -180,6 +182,7 @@ class _Place:
         self.slope_s = pace.first.slope * slowness
         self.factor = 1.0 + terms.batch_weight * work.batch(now)
         self._terms = terms
+        self._is_engine = work.is_engine
         wait_s = work.wait_s(now)
         self._wait_s = wait_s - terms.lead_s if work.due else 0.0
         self._opens_in = work.first_at - now
@@ -192,6 +195,8 @@ class _Place:
 
     def begins_in(self, prompt_tokens: int, prefill_s: float) -> float:
         """Seconds until a prompt may be sent there, as far as can be told; 0 or less if it may now."""
+        if not self._is_engine:
+            return 0.0
         terms, wait_s = self._terms, self._wait_s
         if prompt_tokens > self._room:
             return max(terms.gap_s, wait_s)

@@ -7,6 +7,7 @@ import msgspec
 
 from turnout.models.errors import NoTarget, Unservable
 from turnout.router.plan.fleet import Candidate
+from turnout.router.plan.pacing import Pacing
 from turnout.router.plan.query import Query
 
 TRIED, SLOW_START = "tried", "slow_start"
@@ -59,31 +60,41 @@ class RoutePlan(msgspec.Struct, frozen=True):
         candidate: there.
         reason: in one word.
         ranked, scores: who was left to choose from, and how good each looked; empty where there was no choice.
+        pacing: what holds the attempt back until an endpoint can begin it, or None.
     """
 
     candidate: Candidate
     reason: str
     ranked: Sequence[Candidate] = ()
     scores: Sequence[float] = ()
+    pacing: Pacing | None = None
 
 
 class Strategy:
     """A named composition of Filters, one Scorer and a Picker."""
 
     def __init__(
-        self, name: str, filters: Sequence[Filter], scorer: Scorer, picker: Picker, draw: Callable[[], float]
+        self,
+        name: str,
+        filters: Sequence[Filter],
+        scorer: Scorer,
+        picker: Picker,
+        draw: Callable[[], float],
+        pacing: Pacing | None = None,
     ) -> None:
         """
         Args:
             name: what the config calls it.
             filters, scorer, picker: its parts.
             draw: numbers in [0, 1), for targets that come back slowly.
+            pacing: what holds its attempts back, if anything does.
         """
         self.name = name
         self._filters = tuple(filters)
         self._scorer = scorer
         self._picker = picker
         self._draw = draw
+        self._pacing = pacing
 
     def __repr__(self) -> str:
         return f"<Strategy {self.name}>"
@@ -115,9 +126,10 @@ class Strategy:
         if not ranked:
             raise self._refuse(candidates, eligible, query)
         if len(ranked) == 1:
-            return RoutePlan(ranked[0], "only" if len(eligible) == 1 else "only_healthy")
+            reason = "only" if len(eligible) == 1 else "only_healthy"
+            return RoutePlan(ranked[0], reason, pacing=self._pacing)
         scores = self._scorer.score(ranked, query)
-        return RoutePlan(ranked[self._picker.pick(ranked, scores)], self.name, ranked, scores)
+        return RoutePlan(ranked[self._picker.pick(ranked, scores)], self.name, ranked, scores, self._pacing)
 
     def admitted(self, candidates: Sequence[Candidate], query: Query) -> Sequence[Candidate]:
         """Those that may answer by what must hold, whether or not they're well."""

@@ -19,6 +19,7 @@ StrategyName = Literal[
     "region",
     "order",
     "sticky",
+    "balanced",
 ]
 Weight = Annotated[float, Field(gt=0, le=1_000_000)]
 StrategySettings = StrategyName | Annotated[dict[StrategyName, Weight], Field(min_length=1)]

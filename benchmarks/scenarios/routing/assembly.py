@@ -5,10 +5,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnout.benchmarks.scenarios.routing.replaying import measure_replay
 from turnout.benchmarks.scenarios.routing.setup import RoutingSetup
 from turnout.benchmarks.steps import Step
 
-STEPS: tuple[str, ...] = ()
+STEPS = ("replay",)
 """Every scenario, in its order."""
 
 
@@ -42,4 +43,8 @@ def assemble(options: Options, stack: ExitStack) -> RoutingSetup:
 
 
 def _describe_steps() -> Iterator[Step[RoutingSetup]]:
-    yield from ()
+    yield Step(
+        "replay",
+        ("ttft_under_2s_points_over_best_reference", "tpot_p99_vs_best_reference", "max_over_mean_load"),
+        measure_replay,
+    )

@@ -70,6 +70,7 @@ class LengthsByKey:
 
 def _bucket(tokens: int) -> int:
     """Quarter-octaves by integer arithmetic on the leading bits."""
-    octave = max(tokens, 1).bit_length() - 1
-    part = (tokens << _STEPS >> octave) & (2**_STEPS - 1) if tokens > 0 else 0
-    return min(octave * _STEPS + part * _STEPS // 2**_STEPS, _BUCKETS - 1)
+    known = max(tokens, 1)
+    octave = known.bit_length() - 1
+    part = (known * _STEPS >> octave) - _STEPS
+    return min(octave * _STEPS + part, _BUCKETS - 1)

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from turnout.models.target import Load
+from turnout.router.plan.predict.blocks import BLOCK_TOKENS
 from turnout.router.plan.predict.pace import Pace
 from turnout.router.plan.predict.prefix import PrefixMirror
 from turnout.router.plan.predict.work import Stay, Work
-
-BLOCK_TOKENS = 512
-"""Prompt tokens that one block hash stands for."""
 
 
 class Forecast(msgspec.Struct, frozen=True, gc=False):
@@ -38,14 +36,21 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outlook:
-    """Owns what is known of one endpoint, for strategies that predict. Requests say `begin`, `first` and `end`; it learns from them."""
+    """
+    Owns what is known of one endpoint, for strategies that predict. Requests say `begin`, `first` and `end`; it learns from them.
 
-    __slots__ = ("pace", "prefix", "work")
+    Attributes:
+        pace, work, prefix: how fast it is, what is under way there, what it has cached.
+        told: the engine's newest word on its load, until somebody looks; or None.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("pace", "prefix", "told", "work")
+
+    def __init__(self, *, is_engine: bool = True) -> None:
         self.pace = Pace()
-        self.work = Work()
+        self.work = Work(is_engine=is_engine)
         self.prefix = PrefixMirror()
+        self.told: Load | None = None
 
     def __repr__(self) -> str:
         return f"<Outlook {self.pace!r} {self.work!r} {self.prefix!r}>"
@@ -58,6 +63,9 @@ class Outlook:
     def foresee(self, prompt_tokens: int, blocks: Sequence[int], now: float) -> Forecast:
         """What a request would meet."""
         work, pace = self.work, self.pace
+        if self.told is not None:
+            told, self.told = self.told, None
+            self.heed(told, now)
         new_tokens = self.count_new(prompt_tokens, blocks)
         batch = work.batch(now)
         slowness = pace.slowness(now)

@@ -34,6 +34,10 @@ class PrefixMirror:
         while len(self._blocks) > self._room:
             self._blocks.popitem(last=False)
 
+    def has(self, block: int) -> bool:
+        """Whether a prompt's first block is cached."""
+        return block in self._blocks
+
     def count(self, blocks: Sequence[int]) -> int:
         """How many leading blocks of a prompt are cached; O(log n)."""
         known = self._blocks

@@ -64,6 +64,7 @@ class Work:
     Owns what runs at one endpoint: own requests as they begin, have their first token and end; others' by the load in the head of answers.
 
     Attributes:
+        is_engine: prompts are prefilled there one after the other; a provider has room for all that it lets in.
         due: own requests that aren't prefilled yet.
         due_tokens: what is to be prefilled for them.
         longs: those of them that were begun as long ones.
@@ -86,13 +87,15 @@ class Work:
         "due",
         "due_tokens",
         "first_at",
+        "is_engine",
         "longs",
         "resident_tokens",
         "room_tokens",
         "running",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_engine: bool = True) -> None:
+        self.is_engine = is_engine
         self.due = self.due_tokens = self.longs = self.running = self.resident_tokens = 0
         self.first_at = 0.0
         self.room_tokens: float | None = None
@@ -103,6 +106,11 @@ class Work:
 
     def __repr__(self) -> str:
         return f"<Work {self.due} due with {self.due_tokens} tokens, {self.running} running, room {self.room_tokens}>"
+
+    @property
+    def load(self) -> int:
+        """Tokens due, and so many more for each request there: an order to look at endpoints in, and nothing more."""
+        return self.due_tokens + 256 * (self.due + self.running)
 
     def is_stale(self, now: float) -> bool:
         """Whether requests run there of which nothing has been heard for long."""
@@ -121,7 +129,7 @@ class Work:
         """Seconds until own requests there are prefilled; where they should have been by now, half of what they are late by."""
         if self._silent:
             self._forget_silent(now)
-        if not self.due:
+        if not self.due or not self.is_engine:
             return 0.0
         left_s = self._free_at - now
         return left_s if left_s > 0.0 else min(-left_s, STALE_S) * 0.5
@@ -155,11 +163,12 @@ class Work:
 
     def first(self, stay: Stay, now: float) -> float | None:
         """Its first token has come; how long its own prefill took, or None where that can't be told from others' that shared steps with it."""
-        took_s = now - max(stay.begun_at, self.first_at)
+        took_s = now - (max(stay.begun_at, self.first_at) if self.is_engine else stay.begun_at)
         self._heard_at = self.first_at = stay.first_at = now
         if not stay.is_prefilled:
             self._note_prefilled(stay, now)
-        return took_s if took_s > _LEAST_S and (not self.due or stay.new_tokens >= STEP_TOKENS) else None
+        is_told_apart = not self.due or stay.new_tokens >= STEP_TOKENS or not self.is_engine
+        return took_s if took_s > _LEAST_S and is_told_apart else None
 
     def end(self, stay: Stay, now: float) -> None:
         """It's over, however it went."""

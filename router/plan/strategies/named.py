@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 from turnout.router.catalogue import ModelRoute, Routing
 from turnout.router.plan.constraints import FILTERS
+from turnout.router.plan.pacing import Pacing, Terms
+from turnout.router.plan.strategies.balanced import Balanced
 from turnout.router.plan.strategies.blend import Blend
 from turnout.router.plan.strategies.cost import Cost
 from turnout.router.plan.strategies.even import Even
@@ -21,6 +23,9 @@ from turnout.router.values import Constraints
 
 _Make = Callable[[Routing, random.Random], tuple[Scorer, Picker]]
 
+BALANCED = "balanced"
+"""The one that holds requests back, where it's alone."""
+
 NAMED: Mapping[str, _Make] = {
     "round_robin": lambda _, __: (Even(), LongestAgo()),
     "weighted": lambda _, rng: (Weight(), Proportional(rng)),
@@ -32,6 +37,7 @@ NAMED: Mapping[str, _Make] = {
     "region": lambda routing, rng: (Nearest(routing.home, dict(routing.places)), Best(rng)),
     "order": lambda _, rng: (Order(), Best(rng)),
     "sticky": lambda _, rng: (Sticky(), Best(rng)),
+    BALANCED: lambda _, rng: (Balanced(rng), NearBest(rng)),
 }
 """Every strategy that the config may name, alone or with others."""
 
@@ -80,7 +86,8 @@ def compose(routing: Routing, rng: random.Random, asked: str = "") -> Strategy:
         return Strategy(WISHED_ORDER, FILTERS, WishedOrder(), Best(rng), rng.random)
     if asked or len(routing.strategy) == 1:
         name = asked or routing.strategy[0][0]
-        return Strategy(name, FILTERS, *NAMED[name](routing, rng), rng.random)
+        pacing = Pacing(Terms()) if name == BALANCED else None
+        return Strategy(name, FILTERS, *NAMED[name](routing, rng), rng.random, pacing)
     parts = [(NAMED[name](routing, rng)[0], weight) for name, weight in routing.strategy]
     return Strategy("+".join(name for name, _ in routing.strategy), FILTERS, Blend(parts), NearBest(rng), rng.random)
 

@@ -2,7 +2,8 @@
 
 import random
 
-from turnout.router.plan.predict.outlook import BLOCK_TOKENS, Outlook
+from turnout.router.plan.predict.blocks import BLOCK_TOKENS
+from turnout.router.plan.predict.outlook import Outlook
 from turnout.router.plan.predict.prefix import MOST_BLOCKS, PrefixMirror
 
 

@@ -1,0 +1,117 @@
+"""Predicts at each endpoint when it would answer, what that does to others and what it costs, and prefers the least of all that together."""
+
+from collections.abc import Sequence
+from random import Random
+
+import msgspec
+
+from turnout.router.plan.fleet import Candidate
+from turnout.router.plan.predict.outlook import Outlook
+from turnout.router.plan.predict.shortlist import shortlist
+from turnout.router.plan.query import Query
+from turnout.router.plan.strategies.cost import TYPICAL_OUTPUT_TOKENS, price_pusd
+
+_ALIKE_S = 0.02
+"""What differs by less than this counts as the same: added to both sides of every comparison."""
+
+_PICO = 1e-12
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """
+    What things are worth, in seconds of waiting for the first token.
+
+    Attributes:
+        batch: a second of prefill, to each sequence that runs there.
+        answer: a second of the rest of the answer.
+        usd: a US dollar.
+        limited: an endpoint that was rate limited when it was last asked.
+    """
+
+    batch: float = 0.02
+    answer: float = 0.02
+    usd: float = 100.0
+    limited: float = 2.0
+
+
+class Balanced:
+    """
+    The cheapest endpoint against each, in seconds: `(least + 0.02) / (its own + 0.02)`.
+
+    Seconds to the first token, what the prefill costs those that run there, the rest of the answer, money. As long as nobody's pace is known, it's
+    uncached tokens there times sequences there instead. Where requests run of which nothing was heard for a minute, nothing is known any more, and
+    the better of two drawn at random by attempts in flight is taken.
+
+    Sources: new tokens times batch size: Zhang et al., LMetric (arXiv 2603.15202, 2026). Predicting each candidate from cached tokens, queue and
+    batch: llm-d's latency predictor; the time to first token as the sum of what lies ahead and one's own: Qin et al., Mooncake (FAST 2025).
+    """
+
+    def __init__(self, rng: Random, weights: Weights | None = None) -> None:
+        """
+        Args:
+            rng: for the two, when nothing is known.
+            weights: what things are worth.
+        """
+        self._random = rng.random
+        self._weights = weights or Weights()
+
+    def score(self, candidates: Sequence[Candidate], query: Query) -> Sequence[float]:
+        """See `Scorer`; of more than 8 candidates, those that weren't worth a prediction score 0."""
+        outlooks = [c.outlook or c.foreseen() for c in candidates]
+        blocks, now = query.features.blocks.hashes, query.now
+        if any(outlook.work.is_stale(now) for outlook in outlooks):
+            return self._draw_two(candidates)
+        chosen = shortlist(outlooks, blocks)
+        if _introduce(candidates, outlooks):
+            costs = [self._cost_s(candidates[at], outlooks[at], query) for at in chosen]
+        else:
+            costs = [_burden(outlooks[at], query) for at in chosen]
+        least = min(costs) + _ALIKE_S
+        if len(costs) == len(candidates):
+            return [least / (cost + _ALIKE_S) for cost in costs]
+        scores = [0.0] * len(candidates)
+        for at, cost in zip(chosen, costs, strict=True):
+            scores[at] = least / (cost + _ALIKE_S)
+        return scores
+
+    def _cost_s(self, candidate: Candidate, outlook: Outlook, query: Query) -> float:
+        """What going there costs, in seconds."""
+        features, weights = query.features, self._weights
+        seen = outlook.foresee(features.prompt_tokens, features.blocks.hashes, query.now)
+        tokens = features.max_output_tokens or TYPICAL_OUTPUT_TOKENS
+        cost_s = seen.wait_s + seen.prefill_s * (1.0 + weights.batch * seen.batch)
+        cost_s += weights.answer * seen.token_s * min(tokens, TYPICAL_OUTPUT_TOKENS)
+        price = price_pusd(candidate.target, features)
+        if price:
+            cost_s += weights.usd * price * _PICO
+        return cost_s + weights.limited if candidate.is_limited else cost_s
+
+    def _draw_two(self, candidates: Sequence[Candidate]) -> list[float]:
+        count = len(candidates)
+        first = int(self._random() * count)
+        second = (first + 1 + int(self._random() * (count - 1))) % count
+        scores = [0.0] * count
+        for at in (first, second):
+            scores[at] = 1.0 / (1.0 + candidates[at].in_flight)
+        return scores
+
+
+def _introduce(candidates: Sequence[Candidate], outlooks: Sequence[Outlook]) -> bool:
+    """Take those whose pace nobody knows yet for like their siblings, or like any other; False where nobody's is known."""
+    unknown = [at for at, outlook in enumerate(outlooks) if not outlook.pace.is_known]
+    if not unknown:
+        return True
+    if len(unknown) == len(outlooks):
+        return False
+    paces = {c.target.name: o.pace for c, o in zip(candidates, outlooks, strict=True) if o.pace.is_known}
+    for at in unknown:
+        outlooks[at].pace.take_after(paces.get(candidates[at].target.name) or next(iter(paces.values())))
+    return True
+
+
+def _burden(outlook: Outlook, query: Query) -> float:
+    """Tokens to be prefilled there, with this request, times the sequences that it would be one of."""
+    features, work = query.features, outlook.work
+    new_tokens = outlook.count_new(features.prompt_tokens, features.blocks.hashes)
+    due_tokens = work.due_tokens + work.foreign_tokens(query.now)
+    return (new_tokens + due_tokens) * (1.0 + work.batch(query.now))
