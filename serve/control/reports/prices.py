@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from pydantic import ValidationError
 
+from turnout.models.access import WILDCARD
 from turnout.models.catalog.rates import Quotes, Rates
 from turnout.serve.config.dynamic import DynamicConfig, TargetSettings
 from turnout.serve.control.database import Connection
@@ -93,13 +94,19 @@ def list_versions(connection: Connection) -> list[PriceVersion]:
 
 
 def read_prices(config: DynamicConfig, quotes: Quotes | None = None) -> dict[str, TargetPrice]:
-    """The prices of all targets of these settings, where they say none those of a table; a target of many models has none there."""
-    rates = {} if quotes is None else quotes.rates
-    return {
-        target.name: _read_price(target, rates.get(target.name, {}).get(target.model or ""))
-        for model in config.models
-        for target in model.targets
-    }
+    """
+    The prices of all targets of these settings, where they say none those of a table.
+
+    A target whose model has a `*` has none itself, and one as `TARGET:MODEL` for each model of the table that it may stand for.
+    """
+    prices: dict[str, TargetPrice] = {}
+    for model in config.models:
+        for target in model.targets:
+            rates = {} if quotes is None else quotes.rates.get(target.name, {})
+            prices[target.name] = _read_price(target, rates.get(target.model or ""))
+            if (target.model or "").endswith(WILDCARD):
+                prices |= {f"{target.name}:{name}": _read_price(target, each) for name, each in rates.items()}
+    return prices
 
 
 def _read_price(target: TargetSettings, rates: Rates | None) -> TargetPrice:

@@ -20,3 +20,4 @@ async def test_prices_of_a_table_are_kept_when_they_change(place: Place) -> None
     assert [version.prices["listed"].input_pusd for version in versions] == [None, 1_000]
     assert [version.prices["own"].input_pusd for version in versions] == [9_000, 9_000]
     assert versions[1].prices["any"].input_pusd is None, "one of many models has no one price"
+    assert versions[1].prices["any:x-1"].input_pusd == 1_000
