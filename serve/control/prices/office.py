@@ -110,7 +110,7 @@ class PriceOffice:
     async def _read(self, settings: PricesSettings) -> None:
         source = settings.file or settings.url
         try:
-            self._table = parse_table(await self._fetch(settings))
+            self._table = await asyncio.to_thread(parse_table, await self._fetch(settings))
         except (BadTable, OSError, httpx.HTTPError, TimeoutError) as error:
             self._due_at_s = self._wall_s() + min(RETRY_S, settings.refresh_s)
             what = "the last good one holds" if self._table is not None else "there is none"
