@@ -99,7 +99,7 @@ class Decision:
     def __init__(self, bound: Bound, randomness: random.Random) -> None:
         self._bound = bound
         self._random = randomness.random
-        self._model = ErrorModel(len(FEATURES), bound.max_error_rate, bound.noise)
+        self._model = ErrorModel([sign for _, sign in FEATURES], bound.max_error_rate, bound.noise)
         self._hits = 0
         self._booked = 0.0
         self._audited = self._audited_wrong = self._audited_booked = 0.0

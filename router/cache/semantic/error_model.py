@@ -13,6 +13,7 @@ _MOST_LABELS = 8192
 _MOST_TRAFFIC = 2048
 _ROUNDS = 4  # of Newton's method; each fit starts where the last one ended
 _LARGEST_STEP = 2.0
+_LEAST_SPREAD = 0.2  # so that what's rare needs more labels to weigh much
 _RELEVANT = 4.0  # the model is held to what it says of pairs up to this many times the allowed rate
 _RATIO_Z = 1.0
 _SUSPICION_Z = 2.326
@@ -30,7 +31,9 @@ class ErrorModel:
     Source: logistic regression with a ridge by Newton's method, cross-fitted; labels of a judge that errs by expectation, as Dawid and Skene (1979).
     """
 
-    def __init__(self, width: int, max_error_rate: float, noise: JudgeNoise) -> None:
+    def __init__(self, signs: Sequence[int], max_error_rate: float, noise: JudgeNoise) -> None:
+        width = len(signs)
+        self._signs = np.array(signs)
         self._features = np.zeros((_MOST_LABELS, width))
         self._wrong = np.zeros(_MOST_LABELS)
         self._labels = 0
@@ -74,7 +77,7 @@ class ErrorModel:
         ages = (self._labels - 1 - np.arange(count)) % _MOST_LABELS
         fading = 0.5 ** (ages / max(500.0, count))
         features, wrong = self._features[:count], self._wrong[:count]
-        middle, spread = features.mean(0), features.std(0) + 1e-6
+        middle, spread = features.mean(0), np.maximum(features.std(0), _LEAST_SPREAD)
         middle[0], spread[0] = 0.0, 1.0
         scaled = (features - middle) / spread
         self._floor = _FLOOR + 0.5 / count
@@ -103,8 +106,11 @@ class ErrorModel:
         ridge[0] = 1e-3
         slope = features.T @ (fading * (truth - said)) - ridge * weights
         curvature = (features * (fading * np.maximum(said * (1 - said), 1e-4))[:, None]).T @ features + np.diag(ridge)
-        step = np.linalg.solve(curvature, slope)
-        return np.asarray(weights + step * min(1.0, _LARGEST_STEP / (float(np.abs(step).max()) + 1e-12)))
+        is_free = ~((self._signs != 0) & (weights == 0) & (slope * self._signs <= 0))
+        step = np.zeros(len(weights))
+        step[is_free] = np.linalg.solve(curvature[np.ix_(is_free, is_free)], slope[is_free])
+        moved = weights + step * min(1.0, _LARGEST_STEP / (float(np.abs(step).max()) + 1e-12))
+        return np.where(moved * self._signs < 0, 0.0, moved)
 
     def _believe(self, judged: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
         """How probably each pair is truly wrong, by the model and by a judge that errs."""

@@ -11,10 +11,16 @@ from turnout.router.cache.semantic.index import Neighbours
 from turnout.router.cache.semantic.literals import Literals, find_conflicts
 
 FEATURES = (
-    "one", "similarity", "margin", "vote", "agreement", "is_unanimous", "density", "rarity_unshared", "rarest_unshared", "length_ratio",
-    "number", "name", "past_errors", "entries", "cluster_similarity", "cluster_margin", "other_conflicts",
+    ("one", 0), ("similarity", -1), ("margin", -1), ("vote", -1), ("agreement", -1), ("is_unanimous", 0), ("density", 0), ("rarity_unshared", 1),
+    ("rarest_unshared", 1), ("length_ratio", -1), ("number", 1), ("name", 1), ("past_errors", 1), ("entries", 0), ("cluster_similarity", -1),
+    ("cluster_margin", -1), ("other_conflicts", 1),
 )  # fmt: skip
-"""What `Evidence.features` holds, in its order."""
+"""
+What `Evidence.features` holds, in its order, and which way each may count: 1 where more of it never makes a hit safer, -1 where more never makes it
+riskier.
+
+Without that, three right answers in spite of another number taught that other numbers are safe; and what is served is hardly ever judged again.
+"""
 
 _VOTE_SHARPNESS = 20.0  # a neighbour 0.05 further away has e^-1 of the vote
 _LEAST_LIKELY = (0.3, 3.0)  # an answer never judged counts as wrong in one of ten
