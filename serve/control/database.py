@@ -93,7 +93,7 @@ class Database(Protocol):
         ...
 
     def read(self, work: Callable[[Connection], T], deadline_s: float) -> T:
-        """What `work` returns, on a connection of its own and one state of the database, of which it changes nothing; a statement that takes longer fails."""
+        """What `work`, which changes nothing, returns, on a connection of its own and one state of the database; a statement that takes longer fails."""
         ...
 
     def scan(self, work: Callable[[Connection], T]) -> T:

@@ -23,8 +23,8 @@ class Dialect:
     model_prefix: str = ""
 
 
-# Addresses and variables as LiteLLM has them (litellm/litellm_core_utils/get_llm_provider_logic.py and docs.litellm.ai/docs/providers, read on
-# 2026-11-23); behind each is where its provider says so.
+# Addresses and variables as LiteLLM has them (litellm/litellm_core_utils/get_llm_provider_logic.py at 001a933, read on 2026-11-23). That file leaves
+# some to a module of the provider's, and doesn't have others: those haven't been compared with the page that stands behind each.
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": Dialect("https://api.openai.com/v1", "OPENAI_API_KEY"),  # platform.openai.com/docs/api-reference
