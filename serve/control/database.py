@@ -93,7 +93,7 @@ class Database(Protocol):
         ...
 
     def read(self, work: Callable[[Connection], T], deadline_s: float) -> T:
-        """What `work`, which changes nothing, returns, on a connection of its own and one state of the database; a statement that takes longer fails."""
+        """What `work`, which changes nothing, returns, on its own connection and one state of the database; a slower statement fails."""
         ...
 
     def scan(self, work: Callable[[Connection], T]) -> T:
