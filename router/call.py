@@ -6,6 +6,7 @@ from turnout.models.access import Principal
 from turnout.models.exchange import Headers
 from turnout.models.openai.request import ApiRequest
 from turnout.router.catalogue import ModelRoute
+from turnout.router.choose.choice import Choice
 from turnout.router.plan.strategy import RoutePlan
 from turnout.router.values import Constraints, Features
 
@@ -33,6 +34,7 @@ class Call(msgspec.Struct, frozen=True):
 
     Attributes:
         limit_headers: what the caller is told of its limits.
+        choice: the model to begin with, where the one asked for leaves that open.
     """
 
     arrival: Arrival
@@ -42,6 +44,7 @@ class Call(msgspec.Struct, frozen=True):
     features: Features
     route: ModelRoute
     limit_headers: Headers = ()
+    choice: Choice | None = None
 
     @property
     def priority(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from turnout.models.access import WILDCARD, Limit, Principal
 from turnout.models.target import Endpoint, Target
+from turnout.router.choose.terms import Term
 from turnout.router.money.policy import MoneyPolicy
 from turnout.router.tiers import Tiers
 
@@ -129,7 +130,7 @@ class ModelRoute:
 
     Attributes:
         name: what clients put into `model`; with a `*` at its end, what the names begin with that they may put there.
-        targets: at least one; a target may stand under several names.
+        targets: at least one, unless another model always answers; a target may stand under several names.
         operations: the routes it serves: `chat`, `completions`, `embeddings`.
         timeouts: for this model.
         max_in_flight: requests at its targets at once from one router replica; more wait in line.
@@ -140,6 +141,7 @@ class ModelRoute:
         continues: whether a stream that breaks in the middle is continued elsewhere.
         limits: of all requests for this model, whoever asks; the gateway's own included.
         routing: how its requests are spread.
+        choices: what may have another model answer, in the order in which they're asked.
     """
 
     name: str
@@ -156,6 +158,7 @@ class ModelRoute:
     continues: bool = True
     limits: tuple[Limit, ...] = ()
     routing: Routing = Routing()
+    choices: tuple[Term, ...] = ()
 
     def wildcard_of(self, model: str) -> str:
         """What stands for the `*` of this name in `model`; "" where it has none."""

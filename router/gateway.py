@@ -23,6 +23,7 @@ from turnout.models.usage import BYTES_PER_TOKEN
 from turnout.router.admit import Admitted, admit, identify, request_id
 from turnout.router.call import Arrival, Call
 from turnout.router.catalogue import Catalogue
+from turnout.router.choose.chooser import Chooser
 from turnout.router.decisions import Decisions
 from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempt, Attempts
@@ -61,6 +62,7 @@ class Gateway:
         observer: Observer,
         limiter: Limiter,
         directory: Directory,
+        chooser: Chooser,
         now: Callable[[], float],
         wall_ns: Callable[[], int],
         new_id: Callable[[], str],
@@ -80,6 +82,7 @@ class Gateway:
         self._observer = observer
         self._limiter = limiter
         self._directory = directory
+        self._chooser = chooser
         self._now = now
         self._wall_ns = wall_ns
         self._new_id = new_id
@@ -135,6 +138,8 @@ class Gateway:
                 return
 
         call = Call(arrival, principal, request, constraints, features, admitted.route)
+        if admitted.route.choices:
+            call = await self._chooser.choose(call, head.headers)
         if not principal.limits and not admitted.route.limits:
             await self._execute(call, out)
             return

@@ -21,6 +21,7 @@ from turnout.models.providers.openai_compatible import OpenAICompatible
 from turnout.models.target import Endpoint
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue
+from turnout.router.choose.chooser import Chooser
 from turnout.router.decisions import Decisions
 from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempts
@@ -79,6 +80,7 @@ class Router:
         self._strategies = Strategies(random.Random())
         self._issuers = Issuers(time.time)
         self._directory = Directory(self._issuers.sessions)
+        self._chooser = Chooser()
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
         self._limiter = Limiter(self._observer, time.monotonic, NOTHING)
         references = Secrets(os.environ, context.get_node_id())
@@ -191,6 +193,7 @@ class Router:
             observer=self._observer,
             limiter=self._limiter,
             directory=self._directory,
+            chooser=self._chooser,
             now=time.monotonic,
             wall_ns=time.time_ns,
             new_id=request_ids(secrets.token_hex(8)),
@@ -213,6 +216,7 @@ class Router:
         self._issuers.set(self._config.accepted.auth.oidc if self._config.accepted else ())
         self._purses.policy = catalogue.money
         self._fleet.set_catalogue(catalogue)
+        self._chooser.set_catalogue(catalogue)
         self._slots.keep_only(set(catalogue.models))
         self._strategies.keep_only(set(catalogue.models))
         self._limiter.keep_only(set(catalogue.models))

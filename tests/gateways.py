@@ -11,6 +11,7 @@ from turnout.models.providers.openai_compatible import OpenAICompatible
 from turnout.models.target import Target
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue, ModelRoute
+from turnout.router.choose.chooser import Chooser
 from turnout.router.decisions import Decisions
 from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempts
@@ -58,6 +59,7 @@ class Rig:
         self.observer = Observer(self.fleet, self.slots, self.clock.now)
         self.limiter = Limiter(self.observer, self.clock.now)
         self.directory = Directory()
+        self.chooser = Chooser()
         ids = itertools.count(1)
         attempts = Attempts(
             fleet=self.fleet,
@@ -83,11 +85,13 @@ class Rig:
             observer=self.observer,
             limiter=self.limiter,
             directory=self.directory,
+            chooser=self.chooser,
             now=self.clock.now,
             wall_ns=self.clock.wall_ns,
             new_id=lambda: f"req-{next(ids)}",
         )
         self.fleet.set_catalogue(self.config)
+        self.chooser.set_catalogue(self.config)
         for pool, names in self.pools.items():
             self.fleet.set_pool(pool, endpoints(*names))
 

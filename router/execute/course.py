@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import structs
 
 from turnout.models.cause import Cause
 from turnout.models.errors import BudgetExceeded, NoTarget
@@ -99,6 +100,7 @@ class Course:
         self._unpaid = ""
         self._had_free: set[str] = set()
         self._fallbacks = 0
+        self._begin_as_chosen()
         self.attempts = 0
 
     def __repr__(self) -> str:
@@ -160,9 +162,10 @@ class Course:
         if place.plan.candidate.may_begin(now):
             return place
         try:
-            return Place(self._plan(place.route, self._tried, now), place.route, place.fallbacks, place.wildcard)
+            plan = self._plan(place.route, self._tried, now)
         except NoTarget:
             return place
+        return Place(self._explain(plan), place.route, place.fallbacks, place.wildcard)
 
     def try_spill(self, now: float) -> bool:
         """Turn to another model because this one's line is full, if there is one; the attempt that was to begin hasn't."""
@@ -192,6 +195,14 @@ class Course:
             if self._unpaid:
                 raise BudgetExceeded(self._unpaid) from None
             raise
+
+    def _begin_as_chosen(self) -> None:
+        """Turn to the chosen model before anything is tried; one that's gone from the config since leaves it at the one asked for."""
+        choice = self._call.choice
+        route = None if choice is None else self._catalogue.find(choice.model)
+        if choice is not None and route is not None:
+            self._route, self._wildcard = route, route.wildcard_of(choice.model)
+            self._visited = {choice.model}
 
     def _next(self, now: float) -> Place | Pause:
         if self._spill is not None:
@@ -259,8 +270,9 @@ class Course:
         return self._pause(wait_s)
 
     def _try_fall_back(self, cause: Cause | None, now: float) -> Place | None:
-        names = fallbacks_for(cause, self._call.route.fallbacks, self._call.request.fallbacks)
-        for name in names:
+        call = self._call
+        others = () if call.choice is None else call.choice.others
+        for name in fallbacks_for(cause, call.route.fallbacks, call.request.fallbacks, others):
             route = self._catalogue.find(name)
             if name in self._visited or route is None or self._call.request.operation.label not in route.operations:
                 continue
@@ -322,7 +334,12 @@ class Course:
         return self._strategies.of(route, call.constraints).plan(self._fleet.candidates(route.name), query)
 
     def _place(self, plan: RoutePlan) -> Place:
-        return Place(plan, self._route, self._fallbacks, self._wildcard)
+        return Place(self._explain(plan), self._route, self._fallbacks, self._wildcard)
+
+    def _explain(self, plan: RoutePlan) -> RoutePlan:
+        """`plan` with why its model was chosen, where it was: that says more than how it picked among its places."""
+        choice = self._call.choice
+        return plan if choice is None or self._fallbacks else structs.replace(plan, reason=choice.reason)
 
     def _may_move(self, plan: RoutePlan, cause: Cause | None, now: float, *, is_same_model: bool = True) -> bool:
         """Whether another attempt elsewhere is free or can be paid."""

@@ -47,7 +47,9 @@ RULES: Mapping[Cause, Rule] = {
 """A request that's refused for what it is would be refused everywhere; a place that failed says nothing about the others."""
 
 
-def fallbacks_for(cause: Cause | None, configured: Fallbacks, asked: Sequence[str] | None) -> Sequence[str]:
+def fallbacks_for(
+    cause: Cause | None, configured: Fallbacks, asked: Sequence[str] | None, others: Sequence[str] = ()
+) -> Sequence[str]:
     """
     Names of the models that may answer after `cause`, in order.
 
@@ -55,9 +57,12 @@ def fallbacks_for(cause: Cause | None, configured: Fallbacks, asked: Sequence[st
         cause: of the last attempt, or None when none could begin.
         configured: of the model that was asked for.
         asked: the caller's own list, which stands for every cause; () is none at all.
+        others: of the models that were there to choose from; they come before all others, except after a refusal of the content.
     """
     if cause is not None and not RULES[cause].falls_back:
         return ()
+    if others and cause is not Cause.CONTENT_POLICY:
+        return (*others, *fallbacks_for(cause, configured, asked))
     if asked is not None:
         return asked
     match cause:

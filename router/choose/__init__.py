@@ -1,0 +1,1 @@
+"""Which model answers, where the one asked for leaves it open: rules, `auto`."""
