@@ -2,6 +2,8 @@
 
 import msgspec
 
+from turnout.models.decision import Decision
+
 
 class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
@@ -76,8 +78,10 @@ class Journal(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         router: which router made the attempts, and so holds the money that they cost.
+        decisions: some of those that led to them.
     """
 
     entries: tuple[LedgerEntry, ...]
     events: tuple[AuditEvent, ...]
     router: str = ""
+    decisions: tuple[Decision, ...] = ()

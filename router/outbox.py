@@ -7,11 +7,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import islice
 from typing import Protocol, TypeVar
 
+from turnout.models.decision import Decision
 from turnout.models.errors import TurnoutError
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.router.spool.spool import Spool
 
-Row = TypeVar("Row", LedgerEntry, AuditEvent)
+MOST_DECISIONS = 10_000
+"""Of those that wait; they are a sample, and the oldest goes first."""
+
+Row = TypeVar("Row", LedgerEntry, AuditEvent, Decision)
 
 _log = logging.getLogger("turnout.outbox")
 
@@ -58,6 +62,7 @@ class Outbox:
         self._note_safe = note_safe
         self._entries: deque[LedgerEntry] = deque()
         self._events: deque[AuditEvent] = deque()
+        self._decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
         self._jobs: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._is_draining = False
@@ -72,7 +77,7 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """Rows not yet safe."""
-        return len(self._entries) + len(self._events)
+        return len(self._entries) + len(self._events) + len(self._decisions)
 
     def start(self) -> None:
         """Begin to send; call it on the event loop."""
@@ -106,6 +111,10 @@ class Outbox:
         if len(self._events) > self._capacity:
             self._events.popleft()
             self._note_dropped(0, 1)
+
+    def put_decision(self, decision: Decision) -> None:
+        """Queue a decision; it isn't spooled."""
+        self._decisions.append(decision)
 
     def try_run(self, job: Coroutine[None, None, None]) -> bool:
         """Run `job` beside the requests; False, and nothing run, when too many are running."""
@@ -161,21 +170,25 @@ class Outbox:
         while self.waiting:
             entries = tuple(islice(self._entries, self._batch))
             events = tuple(islice(self._events, self._batch))
+            decisions = tuple(islice(self._decisions, self._batch))
             try:
-                await self._post.post_journal(Journal(entries, events, self._router))
+                await self._post.post_journal(Journal(entries, events, self._router, decisions))
             except TurnoutError as error:
                 if error.is_retryable:
                     _log.warning("Control didn't take %d rows, which are kept: %s", self.waiting, error)
                     return False
                 self.dropped += len(entries) + len(events)
                 _log.error("Control will never take %d rows, which are dropped: %s", len(entries) + len(events), error)
-            self._forget(entries, events)
+            self._forget(entries, events, decisions)
         return True
 
-    def _forget(self, entries: tuple[LedgerEntry, ...], events: tuple[AuditEvent, ...]) -> None:
+    def _forget(
+        self, entries: tuple[LedgerEntry, ...], events: tuple[AuditEvent, ...], decisions: tuple[Decision, ...]
+    ) -> None:
         """Drop what is safe now; rows dropped for space meanwhile stood in front, so compare by identity."""
         if self._note_safe is not None:
             self._note_safe(entries)
+        _forget_first(self._decisions, decisions)
         forgotten = [_forget_first(self._entries, entries), _forget_first(self._events, events)]
         if self._spool is not None:
             self._spool.forget(*forgotten)

@@ -27,6 +27,7 @@ from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
+from turnout.router.explain import Explanations
 from turnout.router.gateway import Gateway
 from turnout.router.limit.limiter import Limiter
 from turnout.router.limit.share import NOTHING
@@ -78,6 +79,7 @@ class Router:
         self._fleet = Fleet()
         self._slots = Slots()
         self._strategies = Strategies(random.Random())
+        self._explanations = Explanations(self._outbox, time.monotonic, random.random)
         self._issuers = Issuers(time.time)
         self._directory = Directory(self._issuers.sessions)
         self._chooser = Chooser()
@@ -180,9 +182,10 @@ class Router:
             slots=self._slots,
             upstream=self._upstream,
             providers={"openai_compatible": OpenAICompatible()},
-            account=Account(self._outbox, time.monotonic, self._purses),
+            account=Account(self._explanations, time.monotonic, self._purses),
             heartbeats=Heartbeats(asyncio.get_running_loop().call_later, time.monotonic),
             tally=self._observer,
+            explanations=self._explanations,
             now=time.monotonic,
             sleep=asyncio.sleep,
             draw=random.random,

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from turnout.models.decision import Decision
 from turnout.models.exchange import Headers, Out, RequestHead
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.models.target import Endpoint
@@ -162,12 +163,16 @@ class FakeSink:
     def __init__(self) -> None:
         self.entries: list[LedgerEntry] = []
         self.events: list[AuditEvent] = []
+        self.decisions: list[Decision] = []
 
     def put_entry(self, entry: LedgerEntry) -> None:
         self.entries.append(entry)
 
     def put_event(self, event: AuditEvent) -> None:
         self.events.append(event)
+
+    def put_decision(self, decision: Decision) -> None:
+        self.decisions.append(decision)
 
 
 class FakePost:

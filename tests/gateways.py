@@ -17,6 +17,7 @@ from turnout.router.directory import Directory
 from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
+from turnout.router.explain import Explanations
 from turnout.router.gateway import Gateway
 from turnout.router.idempotency.replays import Replays
 from turnout.router.limit.limiter import Limiter
@@ -60,6 +61,7 @@ class Rig:
         self.limiter = Limiter(self.observer, self.clock.now)
         self.directory = Directory()
         self.chooser = Chooser()
+        self.explanations = Explanations(self.sink, self.clock.now, random.Random(3).random)
         ids = itertools.count(1)
         attempts = Attempts(
             fleet=self.fleet,
@@ -67,9 +69,10 @@ class Rig:
             slots=self.slots,
             upstream=self.upstream,
             providers={"openai_compatible": OpenAICompatible()},
-            account=Account(self.sink, self.clock.now),
+            account=Account(self.explanations, self.clock.now),
             heartbeats=Heartbeats(self.clock.call_later, self.clock.now),
             tally=self.observer,
+            explanations=self.explanations,
             now=self.clock.now,
             sleep=self.clock.sleep,
             draw=random.Random(2).random,

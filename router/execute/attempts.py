@@ -22,7 +22,7 @@ from turnout.models.openai.request import ApiRequest
 from turnout.models.providers.provider import Answer, Provider
 from turnout.models.upstream import Limits, Outcome, Upstream, UpstreamRequest
 from turnout.models.usage import Usage
-from turnout.router.account import Account
+from turnout.router.account import Account, Hold
 from turnout.router.call import Call, Way
 from turnout.router.execute.course import Course, Pause, Place
 from turnout.router.execute.fair_share import Claim
@@ -32,6 +32,7 @@ from turnout.router.execute.judge import Judge
 from turnout.router.execute.retry_budget import RetryBudget
 from turnout.router.execute.slots import Slots
 from turnout.router.execute.turns import Turns
+from turnout.router.explain import Explanations
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.strategies.named import Strategies
 from turnout.router.stream import Lane, Reply
@@ -111,6 +112,7 @@ class Attempts:
         account: Account,
         heartbeats: Heartbeats,
         tally: Tally,
+        explanations: Explanations,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         draw: Callable[[], float],
@@ -123,6 +125,7 @@ class Attempts:
         self._account = account
         self._heartbeats = heartbeats
         self._tally = tally
+        self._explanations = explanations
         self._now = now
         self._sleep = sleep
         self._draw = draw
@@ -139,8 +142,15 @@ class Attempts:
             TurnoutError: nothing has been written to `out`; the caller tells the client.
         """
         reply = Reply(out, self._now)
-        if not call.request.is_stream:
-            return await self._answer(call, reply)
+        try:
+            if not call.request.is_stream:
+                return await self._answer(call, reply)
+            return await self._stream(call, reply)
+        finally:
+            self._explanations.finish(call.arrival.id)
+
+    async def _stream(self, call: Call, reply: Reply) -> Attempt | None:
+        """`_answer` for a stream: while nothing comes, its client is told that it's alive, and what goes wrong is then told in-band."""
         with self._heartbeats.watch(reply, call.arrival.echo_id, call.route.timeouts.heartbeat_after_s):
             try:
                 return await self._answer(call, reply)
@@ -280,14 +290,13 @@ class Attempts:
                 place = course.look_again(place, now)
             candidate = place.plan.candidate
             provider = self._providers[candidate.target.provider]
-            asked = self._account.cap(call, place.route, candidate.target)
-            if asked.wildcard != place.wildcard:
-                asked = structs.replace(asked, wildcard=place.wildcard)
+            asked = self._ask(call, place)
             way = Way(call, place.plan, place.route, place.fallbacks, number, now, place.wildcard)
             lane = reply.lane(way)
             if turn.sees_first:
                 lane.tell_first(turn.first)
             answer, request = _prepare(provider, call, asked, candidate, lane, remainder)
+            choice = self._explanations.begin(way, self._fleet.candidates(place.route.name))
             with candidate:
                 candidate.begin(way.sent_at)
                 breaker = candidate.breaker
@@ -302,8 +311,7 @@ class Attempts:
                                 candidate.endpoint, request, answer, _limits(way, lane)
                             )
                         except CancelledError:
-                            if reply.has_content and reply.taken_by != number:
-                                hold.lose()
+                            _lose_if_beaten(hold, reply, number)
                             raise
                         hold.settle(outcome)
                     if answer.usage is not None:
@@ -315,13 +323,20 @@ class Attempts:
                         candidate, outcome, cause, answer.usage, is_callers_limit=_is_callers_limit(call, cause)
                     )
                 finally:
+                    choice.first_at = reply.taken_at if reply.taken_by == number else None
                     if breaker is not None:
                         breaker.end(era, verdict, self._now())
         if cause is not None:
+            choice.cause = cause.value
             lane.disown()
         elif not lane.is_owner:
             cause = Cause.BROKEN_STREAM  # whole, but beside an answer that the client has part of
         return Attempt(way, outcome, answer, cause)
+
+    def _ask(self, call: Call, place: Place) -> ApiRequest:
+        """The request as it's sent there."""
+        asked = self._account.cap(call, place.route, place.plan.candidate.target)
+        return asked if asked.wildcard == place.wildcard else structs.replace(asked, wildcard=place.wildcard)
 
     def _find_cause(self, call: Call, provider: Provider, outcome: Outcome, answer: Answer) -> Cause | None:
         """None for a whole answer; else why it isn't."""
@@ -385,6 +400,12 @@ def _prepare(
     way, progress = remainder.way, remainder.progress
     answer = provider.read_continuation(way, call.request, progress, lane, lane.note_usage)
     return answer, provider.write_continuation(way, asked, progress, candidate.target, candidate.endpoint)
+
+
+def _lose_if_beaten(hold: Hold, reply: Reply, number: int) -> None:
+    """Book an attempt that is cancelled as one that lost to another, if that's why."""
+    if reply.has_content and reply.taken_by != number:
+        hold.lose()
 
 
 def _note_speed(way: Way, reply: Reply, outcome: Outcome, usage: Usage) -> None:

@@ -179,7 +179,7 @@ class Course:
             plan = self._plan(self._route, (place.plan.candidate,), now)
         except NoTarget:
             return None
-        return Place(RoutePlan(plan.candidate, "hedge"), self._route, self._fallbacks, self._wildcard)
+        return Place(_rename(plan, "hedge"), self._route, self._fallbacks, self._wildcard)
 
     def next(self, now: float) -> Place | Pause:
         """
@@ -219,7 +219,7 @@ class Course:
         """Any place of the current model; before the first attempt, and after a pause."""
         try:
             plan = self._plan(self._route, self._silent, now)
-            return self._place(RoutePlan(plan.candidate, DIVERTED) if self._cause is Cause.BUDGET else plan)
+            return self._place(_rename(plan, DIVERTED) if self._cause is Cause.BUDGET else plan)
         except NoTarget as nothing:
             found = (
                 self._try_fall_back(self._cause or _cause_of(nothing), now)
@@ -284,7 +284,7 @@ class Course:
                 continue
             self._enter(route, name)
             reason = f"fallback_{cause.value if cause else 'unavailable'}"
-            return self._place(RoutePlan(plan.candidate, reason))
+            return self._place(_rename(plan, reason))
         return None
 
     def _try_last_resort(self, tried: Sequence[Candidate], now: float) -> Place | None:
@@ -376,3 +376,8 @@ class Course:
 def _cause_of(nothing: NoTarget) -> Cause | None:
     """What it comes to when no place was even tried."""
     return Cause.CONTEXT_WINDOW if nothing.reasons == frozenset({Fits.code}) else None
+
+
+def _rename(plan: RoutePlan, reason: str) -> RoutePlan:
+    """The same place for another reason, and at once."""
+    return structs.replace(plan, reason=reason, pacing=None)

@@ -1,6 +1,6 @@
 """The three seams of planning and their composition: Filters say who may, Scorers how good, a Picker who it is."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from turnout.models.errors import NoTarget, Unservable
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.pacing import Pacing
+from turnout.router.plan.predict.outlook import Forecast
 from turnout.router.plan.query import Query
 
 TRIED, SLOW_START = "tried", "slow_start"
@@ -52,6 +53,21 @@ class Picker(Protocol):
         ...
 
 
+class Foreseen(list[float]):
+    """
+    Scores, with the forecasts that they were made from.
+
+    Attributes:
+        forecasts: by place in the candidates, of those that were worth one.
+    """
+
+    __slots__ = ("forecasts",)
+
+    def __init__(self, scores: Iterable[float], forecasts: Mapping[int, Forecast]) -> None:
+        super().__init__(scores)
+        self.forecasts = forecasts
+
+
 class RoutePlan(msgspec.Struct, frozen=True):
     """
     Where an attempt goes and why.
@@ -61,6 +77,7 @@ class RoutePlan(msgspec.Struct, frozen=True):
         reason: in one word.
         ranked, scores: who was left to choose from, and how good each looked; empty where there was no choice.
         pacing: what holds the attempt back until an endpoint can begin it, or None.
+        unwell: who may answer by what must hold, and not now; with the code of why.
     """
 
     candidate: Candidate
@@ -68,6 +85,7 @@ class RoutePlan(msgspec.Struct, frozen=True):
     ranked: Sequence[Candidate] = ()
     scores: Sequence[float] = ()
     pacing: Pacing | None = None
+    unwell: Sequence[tuple[Candidate, str]] = ()
 
 
 class Strategy:
@@ -125,11 +143,13 @@ class Strategy:
         ]
         if not ranked:
             raise self._refuse(candidates, eligible, query)
+        unwell = () if len(ranked) == len(eligible) else _tell_unwell(eligible, ranked, query)
         if len(ranked) == 1:
             reason = "only" if len(eligible) == 1 else "only_healthy"
-            return RoutePlan(ranked[0], reason, pacing=self._pacing)
+            return RoutePlan(ranked[0], reason, pacing=self._pacing, unwell=unwell)
         scores = self._scorer.score(ranked, query)
-        return RoutePlan(ranked[self._picker.pick(ranked, scores)], self.name, ranked, scores, self._pacing)
+        best = ranked[self._picker.pick(ranked, scores)]
+        return RoutePlan(best, self.name, ranked, scores, self._pacing, unwell)
 
     def admitted(self, candidates: Sequence[Candidate], query: Query) -> Sequence[Candidate]:
         """Those that may answer by what must hold, whether or not they're well."""
@@ -183,3 +203,13 @@ class Strategy:
         if not eligible and not query.tried:
             return Unservable(f"No target of this model may answer this request ({codes}).", None, None, reasons)
         return NoTarget(f"No target may answer this request now ({codes}).", None, wait_s, reasons)
+
+
+def _tell_unwell(
+    eligible: Sequence[Candidate], ranked: Sequence[Candidate], query: Query
+) -> Sequence[tuple[Candidate, str]]:
+    return tuple(
+        (each, each.why_not(query.now, even_ejected=query.even_ejected) or SLOW_START)
+        for each in eligible
+        if each not in ranked
+    )

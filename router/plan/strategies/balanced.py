@@ -7,7 +7,7 @@ import msgspec
 
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.predict.outlook import Outlook
-from turnout.router.plan.predict.shortlist import shortlist
+from turnout.router.plan.predict.shortlist import MOST, shortlist
 from turnout.router.plan.query import Query
 from turnout.router.plan.strategies.cost import TYPICAL_OUTPUT_TOKENS, price_pusd
 
@@ -46,38 +46,38 @@ class Balanced:
     batch: llm-d's latency predictor; the time to first token as the sum of what lies ahead and one's own: Qin et al., Mooncake (FAST 2025).
     """
 
-    def __init__(self, rng: Random, weights: Weights | None = None) -> None:
+    def __init__(self, rng: Random, weights: Weights | None = None, most: int = MOST) -> None:
         """
         Args:
             rng: for the two, when nothing is known.
             weights: what things are worth.
+            most: candidates that are predicted; of more, a shortlist.
         """
+        self._most = most
         self._random = rng.random
         self._weights = weights or Weights()
 
     def score(self, candidates: Sequence[Candidate], query: Query) -> Sequence[float]:
-        """See `Scorer`; of more than 8 candidates, those that weren't worth a prediction score 0."""
+        """See `Scorer`; of many candidates, those that weren't worth a prediction score 0."""
         outlooks = [c.outlook or c.foreseen() for c in candidates]
         blocks, now = query.features.blocks.hashes, query.now
         if any(outlook.work.is_stale(now) for outlook in outlooks):
             return self._draw_two(candidates)
-        chosen = shortlist(outlooks, blocks)
-        if _introduce(candidates, outlooks):
-            costs = [self._cost_s(candidates[at], outlooks[at], query) for at in chosen]
-        else:
-            costs = [_burden(outlooks[at], query) for at in chosen]
-        least = min(costs) + _ALIKE_S
-        if len(costs) == len(candidates):
-            return [least / (cost + _ALIKE_S) for cost in costs]
+        cost_of = self._cost_s if _introduce(candidates, outlooks) else _burden
+        if len(candidates) <= self._most:
+            return _compare([cost_of(*each, query, blocks) for each in zip(candidates, outlooks, strict=True)])
+        bare = [cost_of(*each, query, ()) for each in zip(candidates, outlooks, strict=True)]
+        chosen = shortlist(outlooks, bare, blocks, self._most)
         scores = [0.0] * len(candidates)
-        for at, cost in zip(chosen, costs, strict=True):
-            scores[at] = least / (cost + _ALIKE_S)
+        compared = _compare([cost_of(candidates[at], outlooks[at], query, blocks) for at in chosen])
+        for at, score in zip(chosen, compared, strict=True):
+            scores[at] = score
         return scores
 
-    def _cost_s(self, candidate: Candidate, outlook: Outlook, query: Query) -> float:
+    def _cost_s(self, candidate: Candidate, outlook: Outlook, query: Query, blocks: Sequence[int]) -> float:
         """What going there costs, in seconds."""
         features, weights = query.features, self._weights
-        seen = outlook.foresee(features.prompt_tokens, features.blocks.hashes, query.now)
+        seen = outlook.foresee(features.prompt_tokens, blocks, query.now)
         tokens = features.max_output_tokens or TYPICAL_OUTPUT_TOKENS
         cost_s = seen.wait_s + seen.prefill_s * (1.0 + weights.batch * seen.batch)
         cost_s += weights.answer * seen.token_s * min(tokens, TYPICAL_OUTPUT_TOKENS)
@@ -109,9 +109,14 @@ def _introduce(candidates: Sequence[Candidate], outlooks: Sequence[Outlook]) -> 
     return True
 
 
-def _burden(outlook: Outlook, query: Query) -> float:
+def _burden(candidate: Candidate, outlook: Outlook, query: Query, blocks: Sequence[int]) -> float:
     """Tokens to be prefilled there, with this request, times the sequences that it would be one of."""
-    features, work = query.features, outlook.work
-    new_tokens = outlook.count_new(features.prompt_tokens, features.blocks.hashes)
+    del candidate
+    work = outlook.work
     due_tokens = work.due_tokens + work.foreign_tokens(query.now)
-    return (new_tokens + due_tokens) * (1.0 + work.batch(query.now))
+    return (outlook.count_new(query.features.prompt_tokens, blocks) + due_tokens) * (1.0 + work.batch(query.now))
+
+
+def _compare(costs: Sequence[float]) -> list[float]:
+    least = min(costs) + _ALIKE_S
+    return [least / (cost + _ALIKE_S) for cost in costs]
