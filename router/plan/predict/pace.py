@@ -7,8 +7,9 @@ from turnout.router.plan.predict.fit import Line
 FORGIVEN_S = 8.0
 """Half-life of what is held against an endpoint that isn't asked: one five times too slow looks a third too slow after 16 s, and is tried again."""
 
-_STEP = 0.35
-_MOST = math.log(16.0)
+_STEP, _SMALL_STEP = 0.35, 0.1
+_FAR = math.log(1.5)
+_LEAST, _MOST = math.log(0.75), math.log(16.0)
 _ERROR_STEP = 0.05
 _FIRST_ERROR = 0.5
 
@@ -18,7 +19,8 @@ class Pace:
     Owns what has been learned of one endpoint's speed.
 
     Two lines say what is usual: seconds to the first token by prompt tokens not yet prefilled, and seconds a token by sequences running beside. A
-    factor over both says how much slower it is now: it follows within three or four answers, and is forgiven over time where none come.
+    factor over both says how much slower it is now: it follows a change within three or four answers and small ones slowly, and is forgiven over time
+    where none come. It's rarely below 1: an answer that comes much too soon had more cached than was known.
 
     Attributes:
         first: the line of times to first token, seconds by tokens.
@@ -68,9 +70,10 @@ class Pace:
             usual = self.first.at(tokens)
             said = usual * self.slowness(now)
             self.error += _ERROR_STEP * (min(1.0, abs(took_s - said) / took_s) - self.error)
-            slowed = min(max(math.log(took_s / usual), -_MOST), _MOST) if usual > 0 else 0.0
+            slowed = min(max(math.log(took_s / usual), _LEAST), _MOST) if usual > 0 else 0.0
             before = math.log(self.slowness(now))
-            self._slowed = before + _STEP * (slowed - before)
+            step = _STEP if abs(slowed - before) > _FAR else _SMALL_STEP
+            self._slowed = before + step * (slowed - before)
             self._slowed_at = now
         self.first.note(tokens, took_s)
 

@@ -107,11 +107,6 @@ class Work:
     def __repr__(self) -> str:
         return f"<Work {self.due} due with {self.due_tokens} tokens, {self.running} running, room {self.room_tokens}>"
 
-    @property
-    def load(self) -> int:
-        """Tokens due, and so many more for each request there: an order to look at endpoints in, and nothing more."""
-        return self.due_tokens + 256 * (self.due + self.running)
-
     def is_stale(self, now: float) -> bool:
         """Whether requests run there of which nothing has been heard for long."""
         return self.due + self.running > 0 and now - self._heard_at > STALE_S

@@ -27,10 +27,10 @@ def pool(*ids: str, rate: float | None = 10_000.0) -> list[Candidate]:
     return made
 
 
-def teach(candidate: Candidate, rate: float | None) -> None:
+def teach(candidate: Candidate, rate: float | None, now: float = 0.0) -> None:
     outlook = candidate.foreseen()
     for tokens in (500, 1000, 5000, 20_000, 50_000) if rate else ():
-        outlook.pace.note_first(tokens, tokens / rate, 0.0)
+        outlook.pace.note_first(tokens, tokens / rate, now)
 
 
 def ask(tokens: int = 4000, blocks: tuple[int, ...] = (), now: float = 100.0) -> Query:
@@ -47,8 +47,7 @@ def test_where_the_first_token_comes_soonest() -> None:
     a, b = pool("a", "b")
     a.foreseen().begin(20_000, (), 100.0)
     assert best([a, b], ask()) == "b"
-    teach(b, 500.0)
-    teach(b, 500.0)
+    teach(b, 500.0, now=99.0)
     assert best([a, b], ask()) == "a", "2 s of queue are less than 8 s of prefill"
 
 
