@@ -6,24 +6,30 @@ from numpy.typing import NDArray
 _EDGE = 0.01
 _PRIOR_ROWS = 100.0
 _ROUNDS = 12
+_UNCHANGED = np.array([0.0, 1.0, 0.0])
 
 
-def to_odds(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-odds of scores that may lie outside 0 to 1 a little, as a linear head's do."""
+def to_chances(scores: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Chances of what heads said.
+
+    Args:
+        scores: float64 (n, m); they may lie outside 0 to 1 a little, as a linear head's do.
+        curves: float64 (3, m), of `fit_curves`.
+
+    Returns:
+        float64 (n, m), in (0, 1).
+    """
     inside = scores.clip(_EDGE, 1 - _EDGE)
-    return np.asarray(np.log(inside / (1 - inside)))
+    odds = np.log(inside / (1 - inside))
+    return np.asarray(1 / (1 + np.exp(-(curves[0] + curves[1] * odds + curves[2] * (inside - 0.5)))))
 
 
-def to_chances(odds: NDArray[np.float64], lines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Chances (n, m) of log-odds (n, m) by each model's line, (2, m): start and slope."""
-    return np.asarray(1 / (1 + np.exp(-(lines[0] + lines[1] * odds))))
-
-
-def fit_lines(
+def fit_curves(
     held_out: NDArray[np.float64], scores: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """
-    A line in log-odds for each model, by logistic regression on what it was given for rows that it hadn't seen.
+    A curve for each model, by logistic regression on what it was given for rows that it hadn't seen.
 
     Args:
         held_out: float64 (n, m), of `Heads.held_out`, with the prior's part added.
@@ -31,29 +37,30 @@ def fit_lines(
         weights: float64 (n, m), 0 for no label. A model without labels keeps what its head says.
 
     Returns:
-        float64 (2, m): start and slope.
+        float64 (3, m): log-odds at 0.5, and what is added for log-odds and for the score itself. Linear heads overstate at both ends and understate
+        between, which a line in log-odds alone can't mend.
 
-    Source: Platt scaling (1999), with a prior of 100 rows for the line that changes nothing.
+    Source: Platt scaling (1999), with one term more and a prior of 100 rows for the curve that changes nothing.
     """
-    odds = to_odds(held_out)
-    lines = np.tile(np.array([[0.0], [1.0]]), (1, scores.shape[1]))
+    curves = np.tile(_UNCHANGED[:, None], (1, scores.shape[1]))
     for at in range(scores.shape[1]):
         labelled = weights[:, at] > 0
-        lines[:, at] = _fit_line(odds[labelled, at], scores[labelled, at], weights[labelled, at])
-    return lines
+        curves[:, at] = _fit_curve(held_out[labelled, at], scores[labelled, at], weights[labelled, at])
+    return curves
 
 
-def _fit_line(
-    odds: NDArray[np.float64], scores: NDArray[np.float64], weights: NDArray[np.float64]
+def _fit_curve(
+    held_out: NDArray[np.float64], scores: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """By Newton's method, which the prior keeps from running away."""
-    start = np.array([0.0, 1.0])
-    line: NDArray[np.float64] = start.copy()
-    columns = np.stack((np.ones_like(odds), odds), axis=1)
-    firmness = np.diag([_PRIOR_ROWS / 4, _PRIOR_ROWS / 4])
+    inside = held_out.clip(_EDGE, 1 - _EDGE)
+    columns = np.stack((np.ones_like(inside), np.log(inside / (1 - inside)), inside - 0.5), axis=1)
+    firmness = np.eye(3) * _PRIOR_ROWS / 4
+    firmness[2, 2] /= 16  # a score goes from -0.5 to 0.5 where log-odds go from -2 to 2
+    curve: NDArray[np.float64] = _UNCHANGED.copy()
     for _ in range(_ROUNDS):
-        chances = 1 / (1 + np.exp(-(columns @ line)))
-        slope = columns.T @ (weights * (scores - chances)) - firmness @ (line - start)
+        chances = 1 / (1 + np.exp(-(columns @ curve)))
+        slope = columns.T @ (weights * (scores - chances)) - firmness @ (curve - _UNCHANGED)
         bend = (columns * (weights * chances * (1 - chances))[:, None]).T @ columns + firmness
-        line = line + np.linalg.solve(bend, slope).astype(np.float64)
-    return line
+        curve = curve + np.linalg.solve(bend, slope).astype(np.float64)
+    return curve

@@ -104,8 +104,8 @@ def _list_arrays(predictor: QualityPredictor) -> dict[str, NDArray[np.float32] |
         "labels": predictor.labels,
         "mean": design.mean, "scale": design.scale, "centres": design.centres,
         "ability": prior.ability, "is_for_code": prior.is_for_code, "is_for_math": prior.is_for_math,
-        "full_weights": full.weights, "full_biases": full.biases, "full_lines": full.lines,
-        "lexical_weights": lexical.weights, "lexical_biases": lexical.biases, "lexical_lines": lexical.lines,
+        "full_weights": full.weights, "full_biases": full.biases, "full_curves": full.curves,
+        "lexical_weights": lexical.weights, "lexical_biases": lexical.biases, "lexical_curves": lexical.curves,
     }  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def _build(head: _Head, parts: dict[str, NDArray[np.float64]]) -> QualityPredict
         return Mode(
             take(f"{name}_weights", rows[name], models).astype(np.float32),
             take(f"{name}_biases", models).astype(np.float32),
-            take(f"{name}_lines", 2, models),
+            take(f"{name}_curves", 3, models),
         )
 
     return QualityPredictor(

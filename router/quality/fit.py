@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.models.target import ModelCard
-from turnout.router.quality.calibration import fit_lines
+from turnout.router.quality.calibration import fit_curves
 from turnout.router.quality.design import Design
 from turnout.router.quality.heads import fit_heads
 from turnout.router.quality.predictor import Mode, QualityPredictor
@@ -100,5 +100,5 @@ def fit(
 
 def _fit_mode(rows: NDArray[np.float32], table: Table, believed: NDArray[np.float64]) -> Mode:
     heads = fit_heads(rows, table.scores - believed, table.weights, CARD_ROWS)
-    lines = fit_lines(heads.held_out + believed, table.scores, table.weights)
-    return Mode(heads.weights.astype(np.float32), heads.biases.astype(np.float32), lines)
+    curves = fit_curves(heads.held_out + believed, table.scores, table.weights)
+    return Mode(heads.weights.astype(np.float32), heads.biases.astype(np.float32), curves)

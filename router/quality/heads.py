@@ -12,6 +12,7 @@ _FEW = 30.0
 
 _USUAL_RATIO = 20.0
 _LEAST_NOISE = 1e-4
+_EDGE = 1e-6  # a row that alone decides what it's given can't be left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +127,36 @@ class _Solver:
         self._hear_noise(precision)
 
     def finish(self, rows: NDArray[np.float64]) -> Heads:
-        """The heads, with each row's own pull taken out of what it's given (leave-one-out, as ridge regression has it in closed form)."""
+        """The heads, and what they'd give each row without that row's labels."""
         centres = np.stack([scene.centre for scene in self._scenes], axis=1)
         biases = self._means - (centres * self._turned).sum(axis=0)
-        given = rows @ self._turned + biases
+        held_out = rows @ self._turned + biases
         precision: NDArray[np.float64] = np.linalg.inv(self._covariance).astype(np.float64)
-        spans: dict[int, NDArray[np.float64]] = {}
+        members: dict[int, list[int]] = {}
         for at, scene in enumerate(self._scenes):
-            if id(scene) not in spans:
-                spans[id(scene)] = ((rows - scene.centre) @ scene.axes) ** 2
-            firmness = scene.variances + precision[at, at] * self._noise[at]
-            pull = self._labels[:, at] * (spans[id(scene)] @ (1 / firmness) + 1 / scene.rows)
-            pull = pull.clip(0.0, 0.95)
-            given[:, at] = (given[:, at] - pull * self._scores[:, at]) / (1 - pull)
-        return Heads(self._turned, biases, given)
+            members.setdefault(id(scene), []).append(at)
+        for together in members.values():
+            self._leave_out(rows, together, precision, held_out)
+        return Heads(self._turned, biases, held_out)
+
+    def _leave_out(
+        self, rows: NDArray[np.float64], together: list[int], precision: NDArray[np.float64], given: NDArray[np.float64]
+    ) -> None:
+        """
+        Take what each row's own labels did out of what the heads of one scene give it, in place.
+
+        As leave-one-out of ridge regression in closed form, but for all models at once: a row's label of one model moves the heads of the others too.
+        """
+        scene, models = self._scenes[together[0]], len(together)
+        noise = self._noise[together]
+        firmness = scene.variances[:, None, None] * np.diag(1 / noise) + precision[together][:, together]
+        shrunk = (np.linalg.inv(firmness) / noise).reshape(-1, models * models)
+        labelled = np.flatnonzero(self._labels[:, together[0]])
+        pulls = (((rows[labelled] - scene.centre) @ scene.axes) ** 2 @ shrunk).reshape(-1, models, models)
+        pulls = self._labels[labelled, together[0], None, None] * (pulls + np.eye(models) / scene.rows)
+        scores = self._scores[labelled][:, together, None]
+        left = given[labelled][:, together, None] - pulls @ scores
+        given[labelled[:, None], together] = np.linalg.solve((1 + _EDGE) * np.eye(models) - pulls, left)[:, :, 0]
 
     def _hear_noise(self, precision: NDArray[np.float64]) -> None:
         for at, scene in enumerate(self._scenes):

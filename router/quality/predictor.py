@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.router.quality.calibration import to_chances, to_odds
+from turnout.router.quality.calibration import to_chances
 from turnout.router.quality.design import Design
 from turnout.router.quality.prior import Prior
 
@@ -18,12 +18,12 @@ class Mode:
     Attributes:
         weights: float32 (p, m).
         biases: float32 (m,).
-        lines: float64 (2, m), of `calibration.fit_lines`.
+        curves: float64 (3, m), of `calibration.fit_curves`.
     """
 
     weights: NDArray[np.float32]
     biases: NDArray[np.float32]
-    lines: NDArray[np.float64]
+    curves: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +83,4 @@ class QualityPredictor:
             )
         mode = self.lexical if embeddings is None else self.full
         given = self.design.widen(lexical, embeddings) @ mode.weights + mode.biases
-        return to_chances(to_odds(given + self.prior.predict(lexical)), mode.lines)
+        return to_chances(given + self.prior.predict(lexical), mode.curves)

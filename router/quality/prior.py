@@ -65,12 +65,12 @@ class Prior:
 
 def difficulty(lexical: NDArray[np.float32]) -> NDArray[np.float64]:
     """
-    How much a prompt lowers the log-odds of a good answer: more for long ones, code and math; about -1 to 2.
+    How much a prompt lowers the log-odds of a good answer: more for long ones and math, a little for code; -0.5 to 1.6.
 
-    Source: signs and rounded sizes of a logistic regression on public labels of nine models; benchmarks/routing.py fits the same labels anew.
+    Source: a logistic regression of these three on the mean of nine models' public labels, rounded; the data that `benchmarks/routing.py` reads.
     """
     length = np.clip((lexical[:, _AT["bytes"]] - _EASY_BYTES) / 2, -1.0, 1.0)
-    return np.asarray(0.3 * length + 0.7 * look_like_math(lexical) + 0.4 * look_like_code(lexical), dtype=np.float64)
+    return np.asarray(0.5 * length + 1.0 * look_like_math(lexical) + 0.1 * look_like_code(lexical), dtype=np.float64)
 
 
 def look_like_code(lexical: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ COMMANDS = MappingProxyType(
         "spend": "See what was spent, by whom and on what.",
         "audit": "See and export the audit log, and verify that it's what was written.",
         "chat": "Talk to a model through the gateway.",
+        "routes": "Fit and show what auto models choose by.",
         "models": "Fetch models and list those on this machine.",
         "mock": "Run a scripted provider on loopback, to try routing and faults for free.",
         "bench": "Run a benchmark against a gateway.",

@@ -74,8 +74,8 @@ def test_pickled_objects_are_never_loaded(path: Path) -> None:
 def test_arrays_of_another_shape_or_without_numbers_are_refused(path: Path, array: np.ndarray) -> None:  # type: ignore[type-arg]
     content = io.BytesIO()
     np.save(content, array)
-    rewrite(path, "full_lines.npy", content.getvalue())
-    with pytest.raises(BadPredictorFile, match="full_lines"):
+    rewrite(path, "full_curves.npy", content.getvalue())
+    with pytest.raises(BadPredictorFile, match="full_curves"):
         load(path)
 
 
