@@ -1,0 +1,1 @@
+"""How well the quality predictor chooses among models, on public labels."""
