@@ -5,13 +5,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnout.benchmarks.scenarios.routing.deciding import measure_decisions, measure_shortlist
+from turnout.benchmarks.scenarios.routing.predicting import measure_prediction, measure_slow_target
 from turnout.benchmarks.scenarios.routing.quality.nine_models import measure_nine_models
 from turnout.benchmarks.scenarios.routing.quality.pairs import measure_pairs
 from turnout.benchmarks.scenarios.routing.replaying import measure_replay
 from turnout.benchmarks.scenarios.routing.setup import RoutingSetup
 from turnout.benchmarks.steps import Step
 
-STEPS = ("replay", "nine_models", "pairs")
+STEPS = ("decisions", "replay", "shortlist", "prediction", "slow_target", "nine_models", "pairs")
 """Every scenario, in its order."""
 
 
@@ -45,11 +47,15 @@ def assemble(options: Options, stack: ExitStack) -> RoutingSetup:
 
 
 def _describe_steps() -> Iterator[Step[RoutingSetup]]:
+    yield Step("decisions", ("decision_p99_us_50_endpoints", "decision_p50_us_8_endpoints"), measure_decisions)
     yield Step(
         "replay",
         ("ttft_under_2s_points_over_best_reference", "tpot_p99_vs_best_reference", "max_over_mean_load"),
         measure_replay,
     )
+    yield Step("shortlist", ("shortlist_regret",), measure_shortlist)
+    yield Step("prediction", ("ttft_prediction_error",), measure_prediction)
+    yield Step("slow_target", ("requests_until_traffic_left_a_slow_target",), measure_slow_target)
     yield Step(
         "nine_models",
         ("nine_models_points_over_best_single", "nine_models_cost_at_best_single_accuracy", "calibration_error"),
