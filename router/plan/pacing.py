@@ -161,6 +161,9 @@ class Pacing:
         is_late = age_s + prefill_s > terms.objective_s
         held.is_long = is_late and prefill_s > terms.long_s
         if held.is_long and survey.longs >= survey.most_longs:
+            self._wake(
+                now + terms.long_s
+            )  # another model's requests may be the ones in its way, and nobody tells this Pacing of their end
             return None
         held.at = at
         return held.priority, is_late, best_s - (terms.age_weight * age_s if is_late else 0.0)

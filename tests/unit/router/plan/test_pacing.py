@@ -106,6 +106,22 @@ def test_long_prompts_that_are_late_leave_endpoints_to_the_others() -> None:
     assert pacing.next(100.0) is not None, "a short one finds an endpoint"
 
 
+def test_whoever_waits_is_looked_at_again_even_if_nobody_tells_of_an_end() -> None:
+    two = [known(), known()]
+    stay = two[0].begin(60_000, (), 100.0)  # another model's, on the same replicas
+    two[0].work.mark_long(stay)
+    pacing = Pacing(TERMS)
+    pacing.add(held(two, 60_000))
+    now, looked = 100.0, 0
+    while pacing.next(now) is None and looked < 100:
+        assert pacing.wake_at is not None
+        assert pacing.wake_at > now
+        now, looked = pacing.wake_at, looked + 1
+        if now > 110 and two[0].work.due:
+            two[0].end(stay, now)
+    assert len(pacing) == 0
+
+
 def test_a_single_endpoint_takes_long_prompts_too() -> None:
     pacing, one = Pacing(TERMS), [known()]
     pacing.add(held(one, 60_000))
