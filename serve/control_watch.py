@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from turnout.models.errors import TurnoutError
 from turnout.router.directory import Directory
 from turnout.router.execute.slots import Slots
+from turnout.router.explain import Explanations
 from turnout.router.gauges import group_by_target, why_resting
 from turnout.router.limit.limiter import Limiter
 from turnout.router.limit.share import EMPTY, FULL, NOTHING, WHOLE, Lease, Levels
@@ -20,7 +21,7 @@ from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.serve.active_config import ActiveConfig
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.control.client import ControlLink
-from turnout.serve.control.report import RouterReport, TargetReport, WatchAnswer
+from turnout.serve.control.report import Found, RouterReport, TargetReport, WatchAnswer
 from turnout.serve.spooling import Spooling
 
 RETRY_S = 0.2
@@ -46,6 +47,7 @@ class ControlWatch:
         directory: Directory,
         limiter: Limiter,
         spooling: Spooling,
+        explanations: Explanations,
     ) -> None:
         self._router = router
         self._node = node
@@ -57,6 +59,8 @@ class ControlWatch:
         self._directory = directory
         self._limiter = limiter
         self._spooling = spooling
+        self._explanations = explanations
+        self._found: tuple[Found, ...] = ()
         self._given_up: Levels | None = None
         self._lease_until = math.inf
         self._lapse: asyncio.TimerHandle | None = None
@@ -114,6 +118,7 @@ class ControlWatch:
             limit_levels=self._given_up,
             limit_lease_s=max(0.0, self._lease_until - now),
             have_prices=config.quotes.version,
+            found=self._found,
         )
 
     def take(self, answer: WatchAnswer) -> None:
@@ -121,6 +126,7 @@ class ControlWatch:
         if answer.ledger:
             self._spooling.follow(answer.ledger)
         self._wants_config = answer.wants_config
+        self._found = tuple(Found(asked, self._explanations.find(asked)) for asked in answer.wants_decisions)
         if answer.accepted is not None and self._config.accepted is None:
             try:
                 self._config.adopt(DynamicConfig.model_validate_json(answer.accepted))

@@ -106,6 +106,7 @@ class Router:
             directory=self._directory,
             limiter=self._limiter,
             spooling=self._spooling,
+            explanations=self._explanations,
         )
         self._watch = loop.create_task(self._control.run(), name="watch control")
         self._filling = loop.create_task(self._purses.run(), name="fill purses")
@@ -217,6 +218,7 @@ class Router:
     def _install(self, catalogue: Catalogue) -> None:
         self._gateway.catalogue = catalogue
         self._issuers.set(self._config.accepted.auth.oidc if self._config.accepted else ())
+        self._explanations.share = self._config.accepted.decisions.share if self._config.accepted else 0.0
         self._purses.policy = catalogue.money
         self._fleet.set_catalogue(catalogue)
         self._chooser.set_catalogue(catalogue)

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from turnout.models.access import WILDCARD
 from turnout.models.target import ContinueBy, Endpoint
+from turnout.serve.config.decisions import DecisionSettings
 from turnout.serve.config.fields import AppName, HourlyNusd, ModelPattern, PricePusd, Region, SecretRef, Settings
 from turnout.serve.config.limits import LimitSettings
 from turnout.serve.config.money import MoneySettings
@@ -259,6 +260,7 @@ class DynamicConfig(Settings):
         limits: of all requests to all models, whoever asks.
         money: how strict to be with hard budgets.
         prices: a table with the prices of targets that say none.
+        decisions: which decisions of routing are written down.
         region: where this gateway is: strategy `region` prefers what is near it, unless a caller says where it is itself (`x-turnout-region`).
         regions: where regions lie, for distances between them.
     """
@@ -270,6 +272,7 @@ class DynamicConfig(Settings):
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
     prices: PricesSettings | None = None
+    decisions: DecisionSettings = DecisionSettings()
     region: Region | None = None
     regions: dict[Region, PlaceSettings] = {}
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from turnout.models.errors import BadRequest, MethodNotAllowed, NotFound, TurnoutError
 from turnout.serve.config.dynamic import DynamicConfig, ModelSettings
 from turnout.serve.config.overlay import Overlay
+from turnout.serve.control.decisions.office import DecisionOffice
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.money.metrics import MetricsRoute
 from turnout.serve.control.money.routes import BudgetRoutes
@@ -53,6 +54,7 @@ class Desk:
     budgets: BudgetRoutes | None = None
     records: Records | None = None
     metrics: MetricsRoute | None = None
+    decisions: DecisionOffice | None = None
 
 
 def make_admin_app(desk: Desk) -> FastAPI:
@@ -65,6 +67,8 @@ def make_admin_app(desk: Desk) -> FastAPI:
     app.add_exception_handler(HTTPException, _tell_http)
     _add_views(app, desk)
     _add_changes(app, desk)
+    if desk.decisions is not None:
+        desk.decisions.add_to(app)
     _add_rows(app, desk)
     if desk.directory is not None:
         desk.directory.add_to(app)

@@ -16,6 +16,7 @@ from turnout.serve.control.actor import Actors, require_actor
 from turnout.serve.control.admin import Desk, make_admin_app
 from turnout.serve.control.bell import Bell
 from turnout.serve.control.counters.office import CountersOffice
+from turnout.serve.control.decisions.office import DecisionOffice
 from turnout.serve.control.directory.book import DirectoryBook
 from turnout.serve.control.directory.desk import DirectoryDesk
 from turnout.serve.control.directory.routes import DirectoryRoutes
@@ -79,13 +80,14 @@ class Control:
         self._counters = CountersOffice.open(args.counters, secrets, shares, ledger_id.name)
         ledger = MeasuredLedger(self._store, time.monotonic)
         self._prices = PriceOffice(book, bell, time.time, keep_prices(self._store.committer, time.time_ns))
+        self._decisions = DecisionOffice(self._store.committer, book, roster, bell, time.time_ns)
         self._internal = PrivateListener(
             InternalRoutes(
                 ledger,
                 book,
                 roster,
                 bell,
-                sources=[directory, shares, ledger_id, self._prices],
+                sources=[directory, shares, ledger_id, self._prices, self._decisions.inquiries],
                 treasury=self._money.treasury,
             ),
             args.host,
@@ -95,10 +97,22 @@ class Control:
         self._version = version("turnout")
         self._records = await Records.open(self._store, self._state.path, roster, actors, time.time_ns)
         app = make_admin_app(
-            Desk(self._store, book, roster, time.monotonic, self._version, routes, budgets, self._records, metrics)
+            Desk(
+                self._store,
+                book,
+                roster,
+                time.monotonic,
+                self._version,
+                routes,
+                budgets,
+                self._records,
+                metrics,
+                self._decisions,
+            )
         )
         self._admin = Edge(require_actor(AsgiBridge(app), actors), EdgeConfig(ADMIN_HOST, args.admin_port))
         self._prices.start()
+        self._decisions.start()
         await self._internal.open()
         await self._admin.start()
         rest_collector()
@@ -123,6 +137,8 @@ class Control:
             raise RuntimeError("the store is closed, or nobody looks after leases")
         if not self._sign_in.is_running:
             raise RuntimeError("nobody looks after the issuers' keys")
+        if not self._decisions.is_running:
+            raise RuntimeError("nobody prunes old decisions")
         if not self._prices.is_running:
             raise RuntimeError("nobody reads the price table")
         if not self._counters.is_running:
@@ -137,6 +153,7 @@ class Control:
         self._money.close()
         self._sign_in.close()
         self._prices.close()
+        self._decisions.close()
         await self._internal.drain(DRAIN_S)
         await self._counters.close()
         await self._records.close()

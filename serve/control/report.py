@@ -5,6 +5,7 @@ import math
 import msgspec
 
 from turnout.models.catalog.rates import Quotes
+from turnout.models.decision import Decision
 from turnout.router.directory import KeyChanges
 from turnout.router.limit.share import EMPTY, NOTHING, Lease, Levels, Share
 from turnout.serve.config.overlay import Overlay
@@ -40,6 +41,19 @@ class TargetReport(msgspec.Struct, frozen=True, array_like=True):
     resting: int = 0
 
 
+class Found(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What a router remembers of a request.
+
+    Attributes:
+        asked: the id that Control asked for.
+        decisions: every attempt, in order; none where it doesn't know the request.
+    """
+
+    asked: str
+    decisions: tuple[Decision, ...]
+
+
 class RouterReport(msgspec.Struct, frozen=True, array_like=True):
     """
     What a router says of itself, which renews its lease and acknowledges an overlay.
@@ -58,6 +72,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
         limit_levels: how full the limits are that it has given a part of away with this report, or None if it hasn't.
         have_ledger: id of the ledger that it knows; "" for none yet.
         have_prices: version of the quotes that it goes by; "" for none.
+        found: of the requests that Control asked for with its last answer.
         limit_lease_s: how long it may keep its share; inf for as long as it's told nothing else, and 0 if it has cut it.
     """
 
@@ -75,6 +90,7 @@ class RouterReport(msgspec.Struct, frozen=True, array_like=True):
     have_ledger: str = ""
     limit_lease_s: float = math.inf
     have_prices: str = ""
+    found: tuple[Found, ...] = ()
 
 
 class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
@@ -90,6 +106,7 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
         limit_levels: how full the limits are in what is new of that.
         ledger: id of Control's ledger, or "" if the router has it.
         prices: what targets cost by the price table, or None if the router has that.
+        wants_decisions: ids of requests: what is remembered of them is to come with the next report, at once.
         limit_lease: how long it may keep that, or None for as long as it knows.
     """
 
@@ -102,3 +119,4 @@ class WatchAnswer(msgspec.Struct, frozen=True, array_like=True):
     ledger: str = ""
     limit_lease: Lease | None = None
     prices: Quotes | None = None
+    wants_decisions: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.control.committer import Committer
 from turnout.serve.control.database import Connection, Database
+from turnout.serve.control.decisions.rows import add_decisions
 from turnout.serve.control.events import append_event
 from turnout.serve.control.reports.prices import record_prices
 from turnout.serve.control.store import Accepted, AuditRow, LedgerRow
@@ -93,6 +94,8 @@ class SqlStore:
                 follow(connection, journal.router, inserted)
         for event in journal.events:
             append_event(connection, event)
+        if journal.decisions:
+            add_decisions(connection, journal.decisions)
 
 
 def _put_accepted(connection: Connection, accepted: Accepted, event: AuditEvent) -> None:

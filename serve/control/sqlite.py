@@ -14,6 +14,7 @@ from turnout.models.ledger import LedgerEntry
 from turnout.serve.config.secret import ConfigError
 from turnout.serve.control.committer import Committer
 from turnout.serve.control.database import Connection
+from turnout.serve.control.schema.decisions import DECISIONS
 from turnout.serve.control.schema.directory import DIRECTORY
 from turnout.serve.control.schema.ledger import LEDGER
 from turnout.serve.control.schema.money import MONEY
@@ -29,7 +30,7 @@ CHECKPOINT_PAGES = 8000
 STEPS_BETWEEN_LOOKS = 100_000
 """Of SQLite's virtual machine, about a millisecond's worth."""
 
-MIGRATIONS = (LEDGER, DIRECTORY, MONEY, PROOF)
+MIGRATIONS = (LEDGER, DIRECTORY, MONEY, PROOF, DECISIONS)
 """The n-th brings a file from schema version n to n + 1; never changed once released."""
 
 _NULLABLE = ("cost_nusd", "first_byte_us")

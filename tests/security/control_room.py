@@ -14,6 +14,7 @@ from turnout.models.exchange import Handler
 from turnout.serve.config.secret import Secrets
 from turnout.serve.control.actor import require_actor
 from turnout.serve.control.admin import Desk, make_admin_app
+from turnout.serve.control.decisions.office import DecisionOffice
 from turnout.serve.control.directory.grantee import Kind
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.measured import MeasuredLedger
@@ -78,6 +79,7 @@ async def open_room(folder: Path) -> AsyncIterator[Room]:
         BudgetRoutes(money.treasury, rig.actors, rig.book.find_owner),
         records,
         MetricsRoute(money.treasury, money.alerts_told, MeasuredLedger(rig.store, rig.clock.now)),
+        DecisionOffice(rig.store.committer, book, roster, rig.bell, rig.clock.wall_ns),
     )
     assert None not in [getattr(desk, field.name) for field in fields(desk)], "give the new routes to this room too"
     app = make_admin_app(desk)

@@ -99,6 +99,7 @@ async def watched(config: ActiveConfig, *replies: WatchAnswer) -> list[RouterRep
         directory=rig.directory,
         limiter=rig.limiter,
         spooling=Spooling(None, "router-1", Outbox(FakePost()), FakePost()),
+        explanations=rig.explanations,
     )
     task = asyncio.create_task(watch.run())
     await asyncio.wait_for(link.is_spent.wait(), 5)

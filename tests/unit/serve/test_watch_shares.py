@@ -57,6 +57,7 @@ def make_watch(link: "Link", limiter: Limiter, router: str = "r") -> ControlWatc
         directory=rig.directory,
         limiter=limiter,
         spooling=Spooling(None, "r", Outbox(FakePost()), FakePost()),
+        explanations=rig.explanations,
     )
 
 

@@ -1,0 +1,1 @@
+"""Decisions of routing at Control: kept ones, and those that routers are asked for."""
