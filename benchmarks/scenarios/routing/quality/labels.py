@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.benchmarks.embeddings import embed
+from turnout.benchmarks.reporting import say
 from turnout.benchmarks.scenarios.setup import NotMeasurable
 from turnout.models.disk.errors import ModelNotOnDisk
 from turnout.router.quality import lexical
@@ -21,6 +22,9 @@ ANSWER_TOKENS = 256
 """What an answer is taken to have; the labels don't say."""
 
 _BYTES_A_TOKEN = 4
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Vectors (n, d) of n texts."""
 
 
 class _Question(msgspec.Struct, frozen=True):
@@ -51,7 +55,7 @@ class Questions:
     costs: NDArray[np.float64]
 
 
-def read_nine(folder: Path, say: Callable[[str], None]) -> Questions:
+def read_nine(folder: Path, embed_texts: Embed) -> Questions:
     """LLMRouter's table: right or wrong of nine models, with their prices."""
     found = sorted(folder.glob("dcrouter_*.json.gz"))
     prices_path = folder / "default_llm.json"
@@ -67,10 +71,10 @@ def read_nine(folder: Path, say: Callable[[str], None]) -> Questions:
     tokens = np.array([len(question.encode()) / _BYTES_A_TOKEN for question in questions])
     price = np.array([[prices[model].input_price, prices[model].output_price] for model in models])
     costs = tokens[:, None] * price[:, 0] + ANSWER_TOKENS * price[:, 1]
-    return Questions(_tabulate(models, questions, scores, say), costs)
+    return Questions(_tabulate(models, questions, scores, embed_texts), costs)
 
 
-def read_pair(folder: Path, pattern: str, say: Callable[[str], None]) -> Table:
+def read_pair(folder: Path, pattern: str, embed_texts: Embed) -> Table:
     """RouteLLM's answers of a weak and a strong model: all files of `folder` that match `pattern`."""
     found = sorted(folder.glob(pattern))
     if not found:
@@ -82,15 +86,19 @@ def read_pair(folder: Path, pattern: str, say: Callable[[str], None]) -> Table:
             for row in csv.DictReader(file):
                 questions.append(row["prompt"])
                 scores.append((row[WEAK] == "True", row[STRONG] == "True"))
-    return _tabulate((WEAK, STRONG), questions, np.array(scores, dtype=np.float64), say)
+    return _tabulate((WEAK, STRONG), questions, np.array(scores, dtype=np.float64), embed_texts)
+
+
+def embed_texts(texts: Sequence[str]) -> NDArray[np.float32]:
+    """What `Embed` is, unless a test has its own: MiniLM, from the disk where it has been asked before."""
+    try:
+        return embed(texts, say)
+    except ModelNotOnDisk as missing:
+        raise NotMeasurable(str(missing)) from missing
 
 
 def _tabulate(
-    models: tuple[str, ...], questions: Sequence[str], scores: NDArray[np.float64], say: Callable[[str], None]
+    models: tuple[str, ...], questions: Sequence[str], scores: NDArray[np.float64], embed_texts: Embed
 ) -> Table:
-    try:
-        vectors = embed(questions, say)
-    except ModelNotOnDisk as missing:
-        raise NotMeasurable(str(missing)) from missing
     signals = np.array([lexical.read(question) for question in questions])
-    return Table(models, signals, vectors, scores, np.ones_like(scores))
+    return Table(models, signals, embed_texts(questions), scores, np.ones_like(scores))

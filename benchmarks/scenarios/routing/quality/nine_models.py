@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 from turnout.benchmarks.findings import Finding, Findings
 from turnout.benchmarks.reporting import say
 from turnout.benchmarks.scenarios.routing.quality.judged import OURS, predict_held_out
-from turnout.benchmarks.scenarios.routing.quality.labels import Questions, read_nine
+from turnout.benchmarks.scenarios.routing.quality.labels import Questions, embed_texts, read_nine
 from turnout.benchmarks.scenarios.routing.setup import RoutingSetup
 from turnout.router.quality.assess import find_cost_of_quality, measure_calibration_error, trace_curve
 
 
 def measure_nine_models(setup: RoutingSetup) -> Findings:
     """The rows of nine models, and the calibration on them."""
-    questions = read_nine(setup.find("router"), say)
+    questions = read_nine(setup.find("router"), embed_texts)
     table, costs = questions.table, questions.costs
     means = table.scores.mean(axis=0)
     best, cheapest = int(means.argmax()), int(costs.mean(axis=0).argmin())

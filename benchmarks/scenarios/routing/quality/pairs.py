@@ -3,7 +3,7 @@
 from turnout.benchmarks.findings import Finding, Findings
 from turnout.benchmarks.reporting import say
 from turnout.benchmarks.scenarios.routing.quality.judged import OURS, predict_held_out
-from turnout.benchmarks.scenarios.routing.quality.labels import read_pair
+from turnout.benchmarks.scenarios.routing.quality.labels import embed_texts, read_pair
 from turnout.benchmarks.scenarios.routing.setup import RoutingSetup
 from turnout.router.quality.assess import measure_apgr, measure_calibration_error
 
@@ -15,7 +15,7 @@ def measure_pairs(setup: RoutingSetup) -> Findings:
     findings = []
     samples = {}
     for figure, pattern in _SETS.items():
-        table = read_pair(setup.find("router"), pattern, say)
+        table = read_pair(setup.find("router"), pattern, embed_texts)
         weak, strong = table.scores.T
         say(
             f"  {pattern}: {len(weak):,} questions, weak {100 * weak.mean():.1f} %, strong {100 * strong.mean():.1f} %, 5 folds"
