@@ -1,7 +1,7 @@
 """Remembers why the last requests went where they did, and tells it when somebody asks."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -220,7 +220,7 @@ def _list_considered(choice: Choice) -> tuple[Considered, ...]:
     plan = choice.plan
     features = Features(choice.prompt_tokens, choice.max_output_tokens)
     compared = {each: at for at, each in enumerate(plan.ranked)}
-    forecasts: Mapping[int, Forecast] = plan.scores.forecasts if isinstance(plan.scores, Foreseen) else {}
+    forecasts: Sequence[Forecast | None] = plan.scores.forecasts if isinstance(plan.scores, Foreseen) else ()
     found: list[Considered] = []
     for each in dict.fromkeys((*choice.candidates, plan.candidate)):
         target, at = each.target, compared.get(each)
@@ -230,7 +230,7 @@ def _list_considered(choice: Choice) -> tuple[Considered, ...]:
             code = "" if each is plan.candidate else _why_not(each, choice, features)
             found.append(Considered(target.name, each.endpoint.id, code, None, None, price_nusd))
             continue
-        seen = forecasts.get(at)
+        seen = forecasts[at] if forecasts else None
         prediction = None if seen is None else Prediction(*msgspec.structs.astuple(seen))
         found.append(
             Considered(

@@ -1,6 +1,6 @@
 """The three seams of planning and their composition: Filters say who may, Scorers how good, a Picker who it is."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -58,12 +58,12 @@ class Foreseen(list[float]):
     Scores, with the forecasts that they were made from.
 
     Attributes:
-        forecasts: by place in the candidates, of those that were worth one.
+        forecasts: of each candidate, in their order.
     """
 
     __slots__ = ("forecasts",)
 
-    def __init__(self, scores: Iterable[float], forecasts: Mapping[int, Forecast]) -> None:
+    def __init__(self, scores: Iterable[float], forecasts: Sequence[Forecast | None]) -> None:
         super().__init__(scores)
         self.forecasts = forecasts
 

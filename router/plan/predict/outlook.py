@@ -42,15 +42,17 @@ class Outlook:
     Attributes:
         pace, work, prefix: how fast it is, what is under way there, what it has cached.
         told: the engine's newest word on its load, until somebody looks; or None.
+        seen: the last forecast, for who explains it later.
     """
 
-    __slots__ = ("pace", "prefix", "told", "work")
+    __slots__ = ("pace", "prefix", "seen", "told", "work")
 
     def __init__(self, *, is_engine: bool = True) -> None:
         self.pace = Pace()
         self.work = Work(is_engine=is_engine)
         self.prefix = PrefixMirror()
         self.told: Load | None = None
+        self.seen: Forecast | None = None
 
     def __repr__(self) -> str:
         return f"<Outlook {self.pace!r} {self.work!r} {self.prefix!r}>"
@@ -70,7 +72,8 @@ class Outlook:
         batch = work.batch(now)
         slowness = pace.slowness(now)
         prefill_s = pace.first.at(new_tokens + work.foreign_tokens(now)) * slowness
-        return Forecast(new_tokens, work.wait_s(now), prefill_s, batch, pace.token.at(batch) * slowness)
+        seen = self.seen = Forecast(new_tokens, work.wait_s(now), prefill_s, batch, pace.token.at(batch) * slowness)
+        return seen
 
     def begin(self, prompt_tokens: int, blocks: Sequence[int], now: float, *, is_silent: bool = False) -> Stay:
         """A request is sent there; give what this returns to `first` and `end`. `is_silent`: its first token won't be seen."""

@@ -1,6 +1,6 @@
 """Predicts at each endpoint when it would answer, what that does to others and what it costs, and prefers the least of all that together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 import msgspec
@@ -10,11 +10,14 @@ from turnout.router.plan.predict.outlook import Outlook
 from turnout.router.plan.predict.shortlist import MOST, shortlist
 from turnout.router.plan.query import Query
 from turnout.router.plan.strategies.cost import TYPICAL_OUTPUT_TOKENS, price_pusd
+from turnout.router.plan.strategy import Foreseen
 
 _ALIKE_S = 0.02
 """What differs by less than this counts as the same: added to both sides of every comparison."""
 
 _PICO = 1e-12
+
+_CostOf = Callable[[Candidate, Outlook, Query, Sequence[int]], float]
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -60,10 +63,18 @@ class Balanced:
     def score(self, candidates: Sequence[Candidate], query: Query) -> Sequence[float]:
         """See `Scorer`; of many candidates, those that weren't worth a prediction score 0."""
         outlooks = [c.outlook or c.foreseen() for c in candidates]
-        blocks, now = query.features.blocks.hashes, query.now
-        if any(outlook.work.is_stale(now) for outlook in outlooks):
+        if any(outlook.work.is_stale(query.now) for outlook in outlooks):
             return self._draw_two(candidates)
-        cost_of = self._cost_s if _introduce(candidates, outlooks) else _burden
+        if not _introduce(candidates, outlooks):
+            return self._compare_all(_burden, candidates, outlooks, query)
+        return Foreseen(
+            self._compare_all(self._cost_s, candidates, outlooks, query), [outlook.seen for outlook in outlooks]
+        )
+
+    def _compare_all(
+        self, cost_of: _CostOf, candidates: Sequence[Candidate], outlooks: Sequence[Outlook], query: Query
+    ) -> list[float]:
+        blocks = query.features.blocks.hashes
         if len(candidates) <= self._most:
             return _compare([cost_of(*each, query, blocks) for each in zip(candidates, outlooks, strict=True)])
         bare = [cost_of(*each, query, ()) for each in zip(candidates, outlooks, strict=True)]

@@ -145,3 +145,22 @@ async def test_the_callers_own_id_is_found_too() -> None:
     (told,) = rig.explanations.find("theirs-1")
     assert told.request_id == "req-1"
     assert rig.explanations.find("nobody's") == ()
+
+
+async def test_predictions_are_told_as_they_were_when_the_choice_was_made() -> None:
+    rig = two_places(routing=Routing((("balanced", 1.0),)))
+    for candidate, slowness in zip(rig.fleet.candidates("m"), (1.0, 3.0), strict=True):
+        for tokens in (100, 1000, 2000) * 4:
+            candidate.foreseen().pace.note_first(tokens, slowness * tokens / 1000, rig.clock.now())
+    await rig.post()
+    (told,) = rig.explanations.find("req-1")
+    before = [each.prediction for each in told.considered]
+    assert told.target == "local"
+    assert None not in before
+    assert before[0]
+    assert before[1]
+    assert before[0].first_s < before[1].first_s
+    for candidate in rig.fleet.candidates("m"):
+        candidate.foreseen().pace.note_first(1000, 50.0, rig.clock.now())
+    await rig.post()
+    assert [each.prediction for each in rig.explanations.find("req-1")[0].considered] == before
