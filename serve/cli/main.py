@@ -29,6 +29,8 @@ COMMANDS = MappingProxyType(
         "budget": "See what budgets have left, and begin their windows anew.",
         "spend": "See what was spent, by whom and on what.",
         "audit": "See and export the audit log, and verify that it's what was written.",
+        "explain": "Show why a request went where it did, and what came of it.",
+        "decisions": "List and export the sample of decisions that Control keeps.",
         "chat": "Talk to a model through the gateway.",
         "routes": "Fit and show what auto models choose by.",
         "models": "Fetch models and list those on this machine.",

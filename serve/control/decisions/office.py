@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import FastAPI, Path, Query
 
 from turnout.models.errors import NotFound, TurnoutError
@@ -14,6 +13,7 @@ from turnout.serve.config.decisions import DecisionSettings
 from turnout.serve.control.bell import Bell
 from turnout.serve.control.committer import Committer
 from turnout.serve.control.decisions.inquiries import Inquiries
+from turnout.serve.control.decisions.lines import write_fields
 from turnout.serve.control.decisions.rows import PAGE, find_decisions, list_decisions, prune
 from turnout.serve.control.roster import Roster
 from turnout.serve.control.settings import SettingsBook
@@ -66,7 +66,7 @@ class DecisionOffice:
             """Kept decisions, in the order they were written; `next_after` is null after the last."""
             rows = await self._committer.read(lambda connection: list_decisions(connection, after, limit))
             return {
-                "rows": [{"seq": row.seq, **_show(row.decision)} for row in rows],
+                "rows": [{"seq": row.seq, **write_fields(row.decision)} for row in rows],
                 "next_after": rows[-1].seq if len(rows) == limit else None,
             }
 
@@ -77,7 +77,7 @@ class DecisionOffice:
             found = kept or await self.inquiries.ask(request_id)
             if not found:
                 raise NotFound(self._tell_unknown(request_id))
-            return {"decisions": [_show(decision) for decision in found]}
+            return {"decisions": [write_fields(decision) for decision in found]}
 
     async def prune(self) -> int:
         """Delete what is too old by the settings in force, a page of it; how many there were."""
@@ -103,14 +103,3 @@ class DecisionOffice:
             f"no router knows request {request_id!r}: each remembers its last {KEPT:,} that reached a target, until it stops; "
             f"beside these, a share of {settings.share:g} is kept for {settings.keep_days:g} days (user_config.decisions)"
         )
-
-
-def _show(decision: Any) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.structs.asdict(decision)
-    shown["considered"] = [
-        msgspec.structs.asdict(each)
-        | {"prediction": None if each.prediction is None else msgspec.structs.asdict(each.prediction)}
-        for each in decision.considered
-    ]
-    shown["happened"] = None if decision.happened is None else msgspec.structs.asdict(decision.happened)
-    return shown

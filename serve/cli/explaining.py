@@ -1,0 +1,89 @@
+"""Writes a decision for people: at most 80 columns, unless names are longer."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from turnout.models.decision import Considered, Decision, Happened
+from turnout.serve.cli.screen import align
+from turnout.serve.control.reports.csv import NUSD_IN_USD
+
+_REASONS = {
+    "only": "nobody else may answer",
+    "only_healthy": "the others that may answer rest",
+    "hedge": "beside a slow first attempt",
+    "fallback_budget": "a budget asks for a cheaper model",
+}
+
+
+def write_request(decision: Decision) -> Iterator[str]:
+    """Who asked for what."""
+    limit = f", at most {decision.max_output_tokens:,} back" if decision.max_output_tokens is not None else ""
+    kind = ", streamed" if decision.is_stream else ""
+    yield f"request {decision.request_id}"
+    yield f"  {decision.model} for {decision.tenant}, about {decision.prompt_tokens:,} tokens{limit}{kind}"
+
+
+def write_decision(decision: Decision) -> Iterator[str]:
+    """One attempt: when and where, everybody who was considered, what came of it."""
+    at = datetime.fromtimestamp(decision.at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    yield ""
+    yield f"attempt {decision.attempt}, {at} UTC: {decision.target} at {decision.endpoint}"
+    other = "" if decision.answering == decision.model else f" for model {decision.answering}"
+    yield f"  by {decision.strategy}{other}: {_REASONS.get(decision.reason, _write_reason(decision))}"
+    head = ("", "target", "endpoint", "score", "in flight", "first token", "price USD", "")
+    # The best first; those that couldn't be chosen last.
+    ranked = sorted(decision.considered, key=lambda each: (bool(each.excluded), -(each.score or 0.0)))
+    rows = [_write_row(each, decision) for each in ranked]
+    for line in align([head, *rows]):
+        yield f"  {line}"
+    yield f"  {_write_end(decision)}"
+
+
+def _write_reason(decision: Decision) -> str:
+    if decision.reason.startswith("fallback_"):
+        return f"another model, since {decision.reason.removeprefix('fallback_')}"
+    return "compared" if decision.reason == decision.strategy else decision.reason
+
+
+def _write_row(each: Considered, decision: Decision) -> tuple[str, ...]:
+    is_chosen = (each.target, each.endpoint) == (decision.target, decision.endpoint)
+    seen = each.prediction
+    return (
+        ">" if is_chosen else "",
+        each.target,
+        each.endpoint,
+        "" if each.score is None else f"{each.score:.3f}",
+        "" if each.in_flight is None else str(each.in_flight),
+        "" if seen is None else f"{seen.first_s:.3f} s",
+        "" if each.price_nusd is None else f"{each.price_nusd / NUSD_IN_USD:.7f}",
+        f"out: {each.excluded}" if each.excluded else "",
+    )
+
+
+def _write_end(decision: Decision) -> str:
+    happened = decision.happened
+    if happened is None:
+        return "under way"
+    parts = [_write_result(happened)]
+    if happened.first_token_us is not None:
+        parts.append(f"first token after {happened.first_token_us / 1e6:.3f} s{_write_expected(decision)}")
+    parts.append(f"{happened.total_us / 1e6:.3f} s in all")
+    if happened.input_tokens or happened.output_tokens:
+        parts.append(f"{happened.input_tokens:,} + {happened.output_tokens:,} tokens")
+    if happened.cost_nusd is not None:
+        parts.append(f"{happened.cost_nusd / NUSD_IN_USD:.9f} USD")
+    return ", ".join(parts)
+
+
+def _write_result(happened: Happened) -> str:
+    if happened.is_whole:
+        return "answered"
+    why = happened.cause or happened.failure or "no whole answer"
+    return f"failed: {why} (status {happened.status})" if happened.status else f"failed: {why}"
+
+
+def _write_expected(decision: Decision) -> str:
+    for each in decision.considered:
+        if (each.target, each.endpoint) == (decision.target, decision.endpoint) and each.prediction is not None:
+            return f" ({each.prediction.first_s:.3f} s expected)"
+    return ""
