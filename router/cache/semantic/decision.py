@@ -10,7 +10,9 @@ from turnout.router.cache.semantic.error_model import ErrorModel
 from turnout.router.cache.semantic.evidence import FEATURES, Evidence
 from turnout.router.cache.semantic.judgement import JudgeNoise
 
-_BUDGET_Z = 2.0  # the errors stay within what's allowed with 97.7 %, given the expected ones
+_BUDGET_Z = 1.645  # the errors stay within what's planned with 95 %, given the most that are expected
+_RESERVE = 0.1  # of the allowed rate: new kinds of questions err before any label shows it
+_WORST = 1.5  # times the allowed rate: no hit is riskier, however good the rest; the model is checked only about there
 _LOOK_AHEAD = 20.0  # hits, as multiples of 1 / max_error_rate: what the first budget is planned for
 _LOOK_AHEAD_GROWTH = 3.0
 _FIRST_FIT_LABELS = 64
@@ -159,7 +161,7 @@ class Decision:
         """Sets the threshold so that the hits ahead, as good as recent traffic up to it, use up what's left."""
         rate = self._bound.max_error_rate
         ahead = max(_LOOK_AHEAD / rate, self._hits * _LOOK_AHEAD_GROWTH)
-        allowed = max(1, int(rate * (self._hits + ahead)))
+        allowed = max(1, int(rate * (1 - _RESERVE) * (self._hits + ahead)))
         left = most_expected(allowed, _BUDGET_Z) - self._booked * self._ratio
         count = bisect_right(self._means, left / ahead / self._ratio)
-        self._threshold = self._probabilities[count - 1] if count else 0.0
+        self._threshold = min(self._probabilities[count - 1], _WORST * rate / self._ratio) if count else 0.0

@@ -11,11 +11,11 @@ from turnout.router.cache.semantic.judgement import JudgeNoise
 
 _MOST_LABELS = 8192
 _MOST_TRAFFIC = 2048
-_ROUNDS = 4  # of Newton's method; each fit starts where the last one ended
+_FIRST_ROUNDS, _ROUNDS = 12, 4  # of Newton's method; each fit starts where the last one ended
 _LARGEST_STEP = 2.0
 _LEAST_SPREAD = 0.2  # so that what's rare needs more labels to weigh much
 _RELEVANT = 4.0  # the model is held to what it says of pairs up to this many times the allowed rate
-_RATIO_Z = 1.0
+_RATIO_Z = 0.85
 _SUSPICION_Z = 2.326
 _LEAST_RATIO = 0.7
 _FLOOR = 0.0005  # however good it looks: public sets have one mislabelled question in some hundreds
@@ -27,6 +27,8 @@ class ErrorModel:
 
     Two models are fitted, each to every other label, and each is held to the labels that it hasn't seen: `ratio` bounds from above how many times
     more errors there are than they say. Old labels fade, for an index that grows finds nearer neighbours.
+
+    The ridge makes the best pairs look somewhat worse than they are, on the safe side.
 
     Source: logistic regression with a ridge by Newton's method, cross-fitted; labels of a judge that errs by expectation, as Dawid and Skene (1979).
     """
@@ -85,7 +87,7 @@ class ErrorModel:
         for half, start in enumerate((0, 1)):
             mine, other = slice(start, None, 2), slice(1 - start, None, 2)
             weights = self._halves[half]
-            for _ in range(_ROUNDS):
+            for _ in range(_ROUNDS if self._weights else _FIRST_ROUNDS):
                 weights = self._step(weights, scaled[mine], wrong[mine], fading[mine])
             self._halves[half][:] = weights
             unseen[other] = self._floor + (1 - self._floor) * _squash(scaled[other] @ weights)
@@ -136,7 +138,7 @@ class ErrorModel:
         """The errors that `found` judgements leave plausible; what the judge surely rejected without reason is taken off."""
         if self._noise.is_exact:
             return bound_rate_events(found, _RATIO_Z)
-        spread = sqrt(found + 1) * _SUSPICION_Z / sqrt(2)
+        spread = sqrt(found + 1) * _SUSPICION_Z
         return max(0.5, (found + spread + 1 - labels * self._noise.rejects_right[0]) / self._noise.clarity)
 
     def at_least(self, found: float, labels: float) -> float:
