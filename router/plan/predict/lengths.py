@@ -1,27 +1,30 @@
-"""How long answers are: quantiles per model, so that what an answer will take can be told before it's asked for."""
-
-from collections import OrderedDict
+"""How long an endpoint's answers are, so that what one will take can be told before it's asked for."""
 
 TYPICAL_TOKENS = 256.0
 """The median until anything is known."""
 
-MOST_KEYS = 1024
 _STEPS = 4
 _BUCKETS = 20 * _STEPS
 _MEMORY = 1000.0
 
 
 class Lengths:
-    """Owns the lengths of the answers of one model: counts in quarter-octaves up to a million tokens, of about the last thousand answers."""
+    """
+    Owns the lengths of one endpoint's answers: counts in quarter-octaves up to a million tokens, of about the last thousand.
 
-    __slots__ = ("_counts", "_total")
+    Attributes:
+        median: kept up with every answer, since it's asked for at every decision.
+    """
+
+    __slots__ = ("_counts", "_total", "median")
 
     def __init__(self) -> None:
         self._counts = [0.0] * _BUCKETS
         self._total = 0.0
+        self.median = TYPICAL_TOKENS
 
     def __repr__(self) -> str:
-        return f"<Lengths median {self.quantile(0.5):.0f}, p90 {self.quantile(0.9):.0f}>"
+        return f"<Lengths median {self.median:.0f}, p90 {self.quantile(0.9):.0f}>"
 
     def note(self, tokens: int) -> None:
         """An answer had so many tokens."""
@@ -30,6 +33,7 @@ class Lengths:
             self._total *= 0.5
         self._counts[_bucket(tokens)] += 1.0
         self._total += 1.0
+        self.median = self.quantile(0.5)
 
     def quantile(self, share: float) -> float:
         """So long or shorter is this share of answers, to a quarter of an octave."""
@@ -41,31 +45,6 @@ class Lengths:
             if reached >= goal and count:
                 return float(2.0 ** ((bucket + 0.5) / _STEPS))
         return float(2.0 ** (_BUCKETS / _STEPS))
-
-
-class LengthsByKey:
-    """Owns the lengths by key, such as route and model; bounded by MOST_KEYS, the least recently noted first out."""
-
-    def __init__(self) -> None:
-        self._by_key: OrderedDict[str, Lengths] = OrderedDict()
-
-    def __repr__(self) -> str:
-        return f"<LengthsByKey {len(self._by_key)} keys>"
-
-    def note(self, key: str, tokens: int) -> None:
-        """An answer had so many tokens."""
-        lengths = self._by_key.get(key)
-        if lengths is None:
-            lengths = self._by_key[key] = Lengths()
-            if len(self._by_key) > MOST_KEYS:
-                self._by_key.popitem(last=False)
-        self._by_key.move_to_end(key)
-        lengths.note(tokens)
-
-    def quantile(self, key: str, share: float) -> float:
-        """See `Lengths`."""
-        lengths = self._by_key.get(key)
-        return TYPICAL_TOKENS if lengths is None else lengths.quantile(share)
 
 
 def _bucket(tokens: int) -> int:

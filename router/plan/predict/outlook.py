@@ -6,6 +6,7 @@ import msgspec
 
 from turnout.models.target import Load
 from turnout.router.plan.predict.blocks import BLOCK_TOKENS
+from turnout.router.plan.predict.lengths import Lengths
 from turnout.router.plan.predict.pace import Pace
 from turnout.router.plan.predict.prefix import PrefixMirror
 from turnout.router.plan.predict.work import Stay, Work
@@ -40,17 +41,18 @@ class Outlook:
     Owns what is known of one endpoint, for strategies that predict. Requests say `begin`, `first` and `end`; it learns from them.
 
     Attributes:
-        pace, work, prefix: how fast it is, what is under way there, what it has cached.
+        pace, work, prefix, lengths: how fast it is, what is under way there, what it has cached, how long its answers are.
         told: the engine's newest word on its load, until somebody looks; or None.
         seen: the last forecast, for who explains it later.
     """
 
-    __slots__ = ("pace", "prefix", "seen", "told", "work")
+    __slots__ = ("lengths", "pace", "prefix", "seen", "told", "work")
 
     def __init__(self, *, is_engine: bool = True) -> None:
         self.pace = Pace()
         self.work = Work(is_engine=is_engine)
         self.prefix = PrefixMirror()
+        self.lengths = Lengths()
         self.told: Load | None = None
         self.seen: Forecast | None = None
 
@@ -91,6 +93,8 @@ class Outlook:
     def end(self, stay: Stay, now: float, output_tokens: int = 0) -> None:
         """It's over; 0 tokens where it failed, or nobody counted."""
         self.work.end(stay, now)
+        if output_tokens:
+            self.lengths.note(output_tokens)
         if output_tokens > 1:
             first_at = stay.due_at if stay.first_at is None else stay.first_at
             beside = (stay.beside + self.work.batch(now)) / 2

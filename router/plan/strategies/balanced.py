@@ -9,7 +9,7 @@ from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.predict.outlook import Outlook
 from turnout.router.plan.predict.shortlist import MOST, shortlist
 from turnout.router.plan.query import Query
-from turnout.router.plan.strategies.cost import TYPICAL_OUTPUT_TOKENS, price_pusd
+from turnout.router.plan.strategies.cost import price_pusd
 from turnout.router.plan.strategy import Foreseen
 
 _ALIKE_S = 0.02
@@ -89,9 +89,10 @@ class Balanced:
         """What going there costs, in seconds."""
         features, weights = query.features, self._weights
         seen = outlook.foresee(features.prompt_tokens, blocks, query.now)
-        tokens = features.max_output_tokens or TYPICAL_OUTPUT_TOKENS
+        asked, usual = features.max_output_tokens, outlook.lengths.median
+        tokens = usual if asked is None or asked > usual else asked
         cost_s = seen.wait_s + seen.prefill_s * (1.0 + weights.batch * seen.batch)
-        cost_s += weights.answer * seen.token_s * min(tokens, TYPICAL_OUTPUT_TOKENS)
+        cost_s += weights.answer * seen.token_s * tokens
         price = price_pusd(candidate.target, features)
         if price:
             cost_s += weights.usd * price * _PICO

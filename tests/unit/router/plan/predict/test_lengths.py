@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from turnout.router.plan.predict.lengths import MOST_KEYS, TYPICAL_TOKENS, Lengths, LengthsByKey
+from turnout.router.plan.predict.lengths import TYPICAL_TOKENS, Lengths
 
 
 def test_quantiles_are_right_to_a_quarter_of_an_octave() -> None:
@@ -31,11 +31,9 @@ def test_zero_and_a_million_tokens_have_their_place() -> None:
     assert lengths.quantile(0.9) > 500_000
 
 
-def test_keys_are_apart_and_bounded() -> None:
-    lengths = LengthsByKey()
-    lengths.note("m", 10)
-    assert lengths.quantile("m", 0.5) < 16
-    assert lengths.quantile("other", 0.5) == TYPICAL_TOKENS
-    for number in range(MOST_KEYS):
-        lengths.note(f"k{number}", 5)
-    assert lengths.quantile("m", 0.5) == TYPICAL_TOKENS
+def test_the_median_is_at_hand_and_typical_before_anything_is_known() -> None:
+    lengths = Lengths()
+    assert lengths.median == TYPICAL_TOKENS
+    for _ in range(9):
+        lengths.note(40)
+    assert lengths.median == pytest.approx(40, rel=0.2)
