@@ -10,12 +10,16 @@ from typing import Protocol, TypeVar
 from turnout.models.decision import Decision
 from turnout.models.errors import TurnoutError
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
+from turnout.models.trial import Trial
 from turnout.router.spool.spool import Spool
 
 MOST_DECISIONS = 10_000
 """Of those that wait; they are a sample, and the oldest goes first."""
 
-Row = TypeVar("Row", LedgerEntry, AuditEvent, Decision)
+MOST_TRIALS = 50_000
+"""Of those that wait. Whatever variant they had, the oldest go first, so that none looks better for it."""
+
+Row = TypeVar("Row", LedgerEntry, AuditEvent, Decision, Trial)
 
 _log = logging.getLogger("turnout.outbox")
 
@@ -63,6 +67,7 @@ class Outbox:
         self._entries: deque[LedgerEntry] = deque()
         self._events: deque[AuditEvent] = deque()
         self._decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
+        self._trials: deque[Trial] = deque(maxlen=MOST_TRIALS)
         self._jobs: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._is_draining = False
@@ -77,7 +82,7 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """Rows not yet safe."""
-        return len(self._entries) + len(self._events) + len(self._decisions)
+        return len(self._entries) + len(self._events) + len(self._decisions) + len(self._trials)
 
     def start(self) -> None:
         """Begin to send; call it on the event loop."""
@@ -115,6 +120,10 @@ class Outbox:
     def put_decision(self, decision: Decision) -> None:
         """Queue a decision; it isn't spooled."""
         self._decisions.append(decision)
+
+    def put_trial(self, trial: Trial) -> None:
+        """Queue a trial; it isn't spooled."""
+        self._trials.append(trial)
 
     def try_run(self, job: Coroutine[None, None, None]) -> bool:
         """Run `job` beside the requests; False, and nothing run, when too many are running."""
@@ -168,28 +177,32 @@ class Outbox:
     async def _send_batch(self) -> bool:
         """Send what waits, batch by batch; False when Control couldn't take one."""
         while self.waiting:
-            entries = tuple(islice(self._entries, self._batch))
-            events = tuple(islice(self._events, self._batch))
-            decisions = tuple(islice(self._decisions, self._batch))
+            journal = Journal(
+                tuple(islice(self._entries, self._batch)),
+                tuple(islice(self._events, self._batch)),
+                self._router,
+                tuple(islice(self._decisions, self._batch)),
+                tuple(islice(self._trials, self._batch)),
+            )
             try:
-                await self._post.post_journal(Journal(entries, events, self._router, decisions))
+                await self._post.post_journal(journal)
             except TurnoutError as error:
                 if error.is_retryable:
                     _log.warning("Control didn't take %d rows, which are kept: %s", self.waiting, error)
                     return False
-                self.dropped += len(entries) + len(events)
-                _log.error("Control will never take %d rows, which are dropped: %s", len(entries) + len(events), error)
-            self._forget(entries, events, decisions)
+                dropped = len(journal.entries) + len(journal.events)
+                self.dropped += dropped
+                _log.error("Control will never take %d rows, which are dropped: %s", dropped, error)
+            self._forget(journal)
         return True
 
-    def _forget(
-        self, entries: tuple[LedgerEntry, ...], events: tuple[AuditEvent, ...], decisions: tuple[Decision, ...]
-    ) -> None:
+    def _forget(self, journal: Journal) -> None:
         """Drop what is safe now; rows dropped for space meanwhile stood in front, so compare by identity."""
         if self._note_safe is not None:
-            self._note_safe(entries)
-        _forget_first(self._decisions, decisions)
-        forgotten = [_forget_first(self._entries, entries), _forget_first(self._events, events)]
+            self._note_safe(journal.entries)
+        _forget_first(self._decisions, journal.decisions)
+        _forget_first(self._trials, journal.trials)
+        forgotten = [_forget_first(self._entries, journal.entries), _forget_first(self._events, journal.events)]
         if self._spool is not None:
             self._spool.forget(*forgotten)
 

@@ -1,0 +1,1 @@
+"""Has a share of the requests answered otherwise, and tells how that went."""

@@ -1,0 +1,1 @@
+"""What experiments have shown so far, and what follows from it."""
