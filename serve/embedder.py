@@ -10,6 +10,7 @@ from ray import serve
 
 from turnout.models.disk.store import find
 from turnout.models.embedding.coalescer import BatchLimits, Coalescer
+from turnout.models.embedding.fingerprint import fingerprint
 from turnout.models.embedding.sentence import ENVIRONMENT, SentenceEmbedder
 from turnout.serve.config.arguments import EmbedderArgs
 from turnout.serve.embeddings import EmbeddingsRoute
@@ -28,10 +29,12 @@ class Embedder:
         self._args = args
         self._is_draining = False
         self._served_name = args.served_name or serve.get_replica_context().app_name
-        model = await asyncio.to_thread(SentenceEmbedder, find(args.model), args.threads)
+        folder = find(args.model)
+        model = await asyncio.to_thread(SentenceEmbedder, folder, args.threads)
         self._stack = AsyncExitStack()
         self._coalescer = await self._stack.enter_async_context(Coalescer(model, BatchLimits(texts=args.max_batch)))
-        route = EmbeddingsRoute(self._served_name, model, self._coalescer)
+        mark = await asyncio.to_thread(fingerprint, folder)
+        route = EmbeddingsRoute(self._served_name, model, self._coalescer, mark)
         self._listener = PrivateListener(with_load(only_routes(route, ROUTES), self._coalescer.load), args.host)
         await self._listener.open()
 

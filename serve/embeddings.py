@@ -10,10 +10,13 @@ import msgspec
 from turnout.models.embedding.coalescer import Coalescer, Vector
 from turnout.models.embedding.embedder import Embedder, Tokens
 from turnout.models.errors import BadRequest, ContextLengthExceeded, ModelNotFound, TurnoutError
-from turnout.models.exchange import JSON_HEADERS, Out, RequestHead
+from turnout.models.exchange import JSON_HEADERS, Headers, Out, RequestHead
 from turnout.models.openai.request import Operation, parse_request
 from turnout.models.openai.schema import EmbeddingBody
 from turnout.serve.front import refuse
+
+FINGERPRINT = b"x-turnout-embedder"
+"""In the header of answers: which model made the vectors, for whoever compares them."""
 
 MAX_TEXTS = 2048
 """In one request. Source: OpenAI's API reference for `/v1/embeddings`, `input`."""
@@ -27,8 +30,16 @@ Result = TypeVar("Result")
 class EmbeddingsRoute:
     """A handler of `POST /v1/embeddings` for one model."""
 
-    def __init__(self, served_name: str, embedder: Embedder, coalescer: Coalescer) -> None:
+    def __init__(self, served_name: str, embedder: Embedder, coalescer: Coalescer, fingerprint: str) -> None:
+        """
+        Args:
+            served_name: what requests call the model.
+            embedder: the model.
+            coalescer: runs it.
+            fingerprint: which model it is; told in the header of every answer.
+        """
         self._served_name = served_name
+        self._headers: Headers = (*JSON_HEADERS, (FINGERPRINT, fingerprint.encode()))
         self._embedder = embedder
         self._coalescer = coalescer
 
@@ -40,13 +51,15 @@ class EmbeddingsRoute:
         except TurnoutError as error:
             refuse(out, error)
         else:
-            out.full(200, JSON_HEADERS, answer)
+            out.full(200, self._headers, answer)
 
     async def _answer(self, body: bytes) -> bytes:
         request = self._read(body)
         texts = _get_texts(request)
         is_large = len(texts) > ON_LOOP_TEXTS or len(body) > ON_LOOP_CHARACTERS
         tokens = await _run(is_large, lambda: self._embedder.tokenize(texts))
+        if request.truncate_prompt_tokens is not None:
+            tokens = self._cut(tokens, request.truncate_prompt_tokens)
         self._check_lengths(tokens)
         vectors = await self._coalescer.embed(tokens)
         count = sum(map(len, tokens))
@@ -65,6 +78,10 @@ class EmbeddingsRoute:
                 "dimensions",
             )
         return request
+
+    def _cut(self, tokens: Sequence[Tokens], asked: int) -> Sequence[Tokens]:
+        most = self._embedder.max_tokens if asked < 1 else min(asked, self._embedder.max_tokens)
+        return [each[:most] for each in tokens]
 
     def _check_lengths(self, tokens: Sequence[Tokens]) -> None:
         for number, each in enumerate(tokens):

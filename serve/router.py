@@ -22,8 +22,10 @@ from turnout.models.target import Endpoint
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue
 from turnout.router.choose.chooser import Chooser
+from turnout.router.choose.offers import Offers
 from turnout.router.decisions import Decisions
 from turnout.router.directory import Directory
+from turnout.router.embedding import Embeddings
 from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
@@ -46,6 +48,7 @@ from turnout.serve.discovery import Discovery
 from turnout.serve.edge.config import EdgeConfig, ShareConfig
 from turnout.serve.edge.edge import Edge
 from turnout.serve.metrics import merge, render
+from turnout.serve.pool_embeddings import PoolEmbeddings
 from turnout.serve.replaying import Replaying
 from turnout.serve.scaling import IN_FLIGHT
 from turnout.serve.sign_in.issuers import Issuers
@@ -82,7 +85,8 @@ class Router:
         self._explanations = Explanations(self._outbox, time.monotonic, random.random)
         self._issuers = Issuers(time.time)
         self._directory = Directory(self._issuers.sessions)
-        self._chooser = Chooser()
+        self._embeddings = Embeddings(PoolEmbeddings(self._fleet, self._upstream))
+        self._chooser = Chooser(Offers(self._fleet, self._strategies, time.monotonic), self._embeddings)
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
         self._limiter = Limiter(self._observer, time.monotonic, NOTHING)
         references = Secrets(os.environ, context.get_node_id())
@@ -149,13 +153,15 @@ class Router:
         await self._control.leave()
         await self._discovery.close()
         await self._replaying.close()
+        await self._embeddings.close()
         await self._upstream.close()
 
     def why_not_ready(self) -> str | None:
         """None when every model of the config has an endpoint; else what is missing."""
         if self._config.accepted is None:
             return self._config.rejected or "no config yet"
-        waiting = [name for name in self._gateway.catalogue.models if not self._fleet.candidates(name)]
+        models = self._gateway.catalogue.models.items()
+        waiting = [name for name, route in models if route.targets and not self._fleet.candidates(name)]
         return f"no running target for {', '.join(sorted(waiting))}" if waiting else None
 
     async def has_settings(self, within_s: float) -> bool:

@@ -1,5 +1,6 @@
-"""A stand-in for an embedding model that runs when the test lets it, and remembers its batches."""
+"""Stand-ins for an embedding model, and for what asks one: they answer when the test lets them, and remember what was asked."""
 
+import asyncio
 import threading
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.models.embedding.embedder import Tokens
+from turnout.router.embedding import Embedded
 
 
 class FakeEmbedder:
@@ -40,3 +42,18 @@ class FakeEmbedder:
         vectors = np.zeros((len(batch), self.dimensions), dtype=np.float32)
         vectors[range(len(batch)), [tokens[0] % self.dimensions for tokens in batch]] = 1
         return vectors
+
+
+class FakeEmbedding:
+    """An `EmbedText` that answers from `known`, once `gate` is open; None for anything else."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Embedded] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def embed(self, model: str, text: str) -> Embedded | None:
+        self.asked.append((model, text))
+        await self.gate.wait()
+        return self.known.get(text)

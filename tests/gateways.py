@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.fakes import FakeClock, FakeOut, FakeSink, FakeUpstream, endpoints, head
+from tests.fakes_embedding import FakeEmbedding
 from turnout.models.openai.request import Operation
 from turnout.models.providers.openai_compatible import OpenAICompatible
 from turnout.models.target import Target
 from turnout.router.account import Account
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.router.choose.chooser import Chooser
+from turnout.router.choose.offers import Offers
 from turnout.router.decisions import Decisions
 from turnout.router.directory import Directory
+from turnout.router.embedding import Embeddings
 from turnout.router.execute.attempts import Attempts
 from turnout.router.execute.heartbeats import Heartbeats
 from turnout.router.execute.slots import Slots
@@ -60,12 +63,15 @@ class Rig:
         self.observer = Observer(self.fleet, self.slots, self.clock.now)
         self.limiter = Limiter(self.observer, self.clock.now)
         self.directory = Directory()
-        self.chooser = Chooser()
+        strategies = Strategies(random.Random(1))
+        self.embedding = FakeEmbedding()
+        self.embeddings = Embeddings(self.embedding)
+        self.chooser = Chooser(Offers(self.fleet, strategies, self.clock.now), self.embeddings)
         self.explanations = Explanations(self.sink, self.clock.now, random.Random(3).random)
         ids = itertools.count(1)
         attempts = Attempts(
             fleet=self.fleet,
-            strategies=Strategies(random.Random(1)),
+            strategies=strategies,
             slots=self.slots,
             upstream=self.upstream,
             providers={"openai_compatible": OpenAICompatible()},

@@ -17,6 +17,7 @@ DENIED = frozenset(
         "disable_fallbacks",
         "fallbacks",
         "kv_transfer_params",
+        "min_quality",
         "models",
         "priority",
         "prompt_embeds",

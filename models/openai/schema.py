@@ -114,8 +114,9 @@ class CompletionBody(Extras, kw_only=True, gc=False):
 
 
 class EmbeddingBody(Extras, kw_only=True, gc=False):
-    """`POST /v1/embeddings`; never a stream."""
+    """`POST /v1/embeddings`; never a stream. `truncate_prompt_tokens` is vLLM's: -1 cuts what's too long for the model."""
 
     input: str | Annotated[list[str | int | list[int]], Meta(min_length=1)]
     dimensions: Positive | None = None
+    truncate_prompt_tokens: Annotated[int, Meta(ge=-1)] | None = None
     encoding_format: Literal["float", "base64"] | None = None

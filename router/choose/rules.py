@@ -130,7 +130,7 @@ def _check_hours(hours: Hours) -> Check:
     def holds(asked: Asked) -> bool:
         local = datetime.fromtimestamp(asked.call.arrival.at_ns / 1e9, zone)
         at = local.time()
-        if begin <= end:
+        if begin < end:
             return begin <= at < end and local.weekday() in days
         if at >= begin:
             return local.weekday() in days

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import time, tzinfo
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from turnout.models.target import Capability
+from turnout.router.quality.predictor import QualityPredictor
 
 ShareBy = Literal["session", "user", "key", "request"]
 
@@ -17,7 +17,7 @@ class Hours:
     A part of the day.
 
     Attributes:
-        begin, end: wall time in `zone`; an end before the beginning is on the next day.
+        begin, end: wall time in `zone`; an end that isn't later than the beginning is on the next day.
         days: on which it begins, Monday is 0.
         zone: whose clock.
     """
@@ -25,7 +25,7 @@ class Hours:
     begin: time
     end: time
     days: frozenset[int]
-    zone: ZoneInfo
+    zone: tzinfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +83,27 @@ class Rules:
     rules: tuple[Rule, ...]
 
 
-Term = Rules
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """
+    By how good the models' answers would be, and what they'd cost.
+
+    Attributes:
+        models: from the weakest to the strongest.
+        predictor: fitted on labels of all of them, or None for what cards and lexical signals say.
+        min_quality: the cheapest that reaches it answers, unless the caller asks for another; None takes the greatest utility.
+        good_answer_usd: what a good answer is worth, for that utility.
+        embedder: the model that the predictor's embeddings come from, or "" to do without.
+        embed_within_s: how long a request waits for one.
+    """
+
+    models: tuple[str, ...]
+    predictor: QualityPredictor | None = field(default=None, compare=False)
+    min_quality: float | None = None
+    good_answer_usd: float | None = None
+    embedder: str = ""
+    embed_within_s: float = 0.05
+
+
+Term = Rules | Auto
 """What `ModelRoute.choices` holds."""

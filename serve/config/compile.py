@@ -10,6 +10,8 @@ from turnout.models.catalog.rates import Quotes, Rates
 from turnout.models.target import Endpoint, Target
 from turnout.router.catalogue import Catalogue, ModelRoute
 from turnout.router.tiers import Tier, Tiers, apply_tier
+from turnout.serve.config.choice_soundness import list_faults
+from turnout.serve.config.choosing import to_choices
 from turnout.serve.config.dynamic import DynamicConfig, ModelSettings, TargetSettings
 from turnout.serve.config.keys import parse_keys
 from turnout.serve.config.loopback import is_loopback
@@ -43,14 +45,16 @@ def compile_catalogue(
         created_at_s: unix time, for `/v1/models`.
 
     Raises:
-        ConfigError: a secret is missing, keys are malformed or in a tier that isn't there, a fallback can't stand in, or the route would be open to
-            others than this machine.
+        ConfigError: a secret is missing, keys are malformed or in a tier that isn't there, a fallback or a choice can't be carried out, or the route
+            would be open to others than this machine.
     """
     if config.auth.open_on_loopback and not is_loopback(bind_host):
         raise ConfigError(
             f"open_on_loopback would let everyone in: the router listens on {bind_host!r}, not on loopback"
         )
     _check_fallbacks(config)
+    for message, _ in list_faults(config):
+        raise ConfigError(message)
     targets = _compile_targets(config)
     tiers = {name: tier.to_tier(name) for name, tier in config.tiers.items()}
     catalogue = Catalogue(
@@ -208,6 +212,7 @@ def _compile_model(
         continues=model.continues,
         routing=to_routing(model.strategy, config.region or "", config.regions),
         limits=(*config.limits.to_limits("global"), *model.limits.to_limits(f"model:{model.name}")),
+        choices=to_choices(model.rules, model.auto),
     )
 
 

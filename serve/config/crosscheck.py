@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from turnout.serve.config.choice_soundness import check_choices
 from turnout.serve.config.cluster import BUILDERS, KINDS, POOLS
 from turnout.serve.config.loopback import is_loopback
 from turnout.serve.config.part import Part
@@ -33,6 +34,7 @@ def cross_check(root: Part) -> Found:
             yield from _check_providers(dynamic, by_name)
             yield from _check_models(dynamic, by_name)
             yield from check_soundness(dynamic)
+            yield from check_choices(dynamic)
             yield from check_tiers(dynamic)
             yield from _check_unused(apps, dynamic)
 

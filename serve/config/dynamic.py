@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from turnout.models.access import WILDCARD
 from turnout.models.target import ContinueBy, Endpoint
+from turnout.serve.config.choosing import AutoField, RulesSettings
 from turnout.serve.config.decisions import DecisionSettings
 from turnout.serve.config.fields import AppName, HourlyNusd, ModelPattern, PricePusd, Region, SecretRef, Settings
 from turnout.serve.config.limits import LimitSettings
@@ -208,7 +209,9 @@ class ModelSettings(Settings):
     Attributes:
         name: what clients put into `model`; one that ends in `*` stands for all that begin so, where no other name fits better.
         operations: the routes that serve it.
-        targets: what answers for it; requests are spread over them.
+        targets: what answers for it; requests are spread over them. Only a model with `auto` has none.
+        rules: for whom another model answers; the first that fits counts, and where none does, `auto` or the targets.
+        auto: other models, of which each request gets the one that fits it. Its targets are theirs.
         strategy: how they're spread; one name, or several with weights, such as `{cost: 2, latency: 1}`. docs/routing.md has what each does.
         timeouts: for its requests.
         retries: how often a request is tried again.
@@ -225,7 +228,9 @@ class ModelSettings(Settings):
     operations: Annotated[frozenset[Literal["chat", "completions", "embeddings"]], Field(min_length=1)] = frozenset(
         {"chat", "completions"}
     )
-    targets: Annotated[tuple[TargetSettings, ...], Field(min_length=1)]
+    targets: tuple[TargetSettings, ...] = ()
+    rules: RulesSettings = ()
+    auto: AutoField = None
     strategy: StrategySettings = "power_of_two"
     timeouts: TimeoutSettings = TimeoutSettings()
     retries: RetrySettings = RetrySettings()
@@ -236,6 +241,14 @@ class ModelSettings(Settings):
     max_in_flight: PositiveInt = 1024
     max_waiting: Annotated[int, Field(ge=0)] = 1024
     limits: LimitSettings = LimitSettings()
+
+    @model_validator(mode="after")
+    def _check_someone_answers(self) -> Self:
+        if not self.targets and self.auto is None:
+            raise ValueError("targets is missing: what answers for it, such as [{name: here, pool: llama}]")
+        if self.targets and self.auto is not None:
+            raise ValueError("a model with auto has no targets: it's answered by those of the models that auto names")
+        return self
 
     @model_validator(mode="after")
     def _check_wildcards(self) -> Self:

@@ -91,7 +91,7 @@ def _add_views(app: FastAPI, desk: Desk) -> None:
             "config": {"fingerprint": accepted.fingerprint, "accepted_at_ns": accepted.at_ns} if accepted else None,
             "overlay": _show_overlay(desk.book.overlay),
             "routers": [_show_router(member, desk.clock()) for member in live],
-            "models": [_show_model(model, live) for model in config.models] if config else [],
+            "models": [_show_model(model, config, live) for model in config.models] if config else [],
         }
 
     @app.get("/admin/targets")
@@ -177,9 +177,10 @@ def _show_router(member: Member, now: float) -> dict[str, Any]:
     }
 
 
-def _show_model(model: ModelSettings, routers: Sequence[Member]) -> dict[str, Any]:
-    """At which routers nothing of its own can answer now, and what callers get there instead."""
-    names = {target.name for target in model.targets}
+def _show_model(model: ModelSettings, config: DynamicConfig, routers: Sequence[Member]) -> dict[str, Any]:
+    """At which routers nothing of its own, or of those that its auto chooses among, can answer now, and what callers get there instead."""
+    own = {model.name, *(model.auto.models if model.auto else ())}
+    names = {target.name for each in config.models if each.name in own for target in each.targets}
     down_at = [
         member.report.router
         for member in routers

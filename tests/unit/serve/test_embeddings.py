@@ -16,13 +16,14 @@ from turnout.serve.embeddings import EmbeddingsRoute
 async def ask():
     model = FakeEmbedder()
     async with Coalescer(model, BatchLimits()) as coalescer:
-        route = EmbeddingsRoute("minilm", model, coalescer)
+        route = EmbeddingsRoute("minilm", model, coalescer, "minilm-1")
 
         async def ask(body: bytes | None = None, **fields) -> tuple[int, dict]:
             out = FakeOut()
             sent = json.dumps({"model": "minilm", "input": "hi", **fields}).encode() if body is None else body
             await route(head(b"/v1/embeddings"), sent, out)
             assert out.headers[b"content-type"] == b"application/json"
+            assert out.status != 200 or out.headers[b"x-turnout-embedder"] == b"minilm-1"
             return out.status, json.loads(out.body)
 
         yield ask
@@ -95,3 +96,10 @@ async def test_a_body_that_is_no_request_is_a_400(ask, body):
     status, answer = await ask(body)
     assert status == 400
     assert answer["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(("most", "tokens"), [(-1, 10), (4, 4), (500, 10)])
+async def test_a_text_that_is_too_long_is_cut_for_those_who_ask(ask, most, tokens):
+    status, answer = await ask(input="h" * 50, truncate_prompt_tokens=most)
+    assert (status, answer["usage"]["prompt_tokens"]) == (200, tokens)
+    assert answer["data"][0]["embedding"] == HOT
