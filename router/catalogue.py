@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from turnout.models.access import WILDCARD, Limit, Principal
 from turnout.models.target import Endpoint, Target
+from turnout.router.cache.policy import CachePolicy
 from turnout.router.choose.terms import Term
 from turnout.router.money.policy import MoneyPolicy
 from turnout.router.tiers import Tiers
@@ -142,6 +143,7 @@ class ModelRoute:
         limits: of all requests for this model, whoever asks; the gateway's own included.
         routing: how its requests are spread.
         choices: what may have another model answer, in the order in which they're asked.
+        cache: what its answers are kept for; None for nothing.
     """
 
     name: str
@@ -159,6 +161,7 @@ class ModelRoute:
     limits: tuple[Limit, ...] = ()
     routing: Routing = Routing()
     choices: tuple[Term, ...] = ()
+    cache: CachePolicy | None = None
 
     def wildcard_of(self, model: str) -> str:
         """What stands for the `*` of this name in `model`; "" where it has none."""

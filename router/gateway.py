@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import blake2b
 
 from turnout.models.access import Principal
@@ -32,7 +33,7 @@ from turnout.router.limit.limiter import Limiter
 from turnout.router.observe import Observer
 from turnout.router.plan.constraints import InRegions, KeepsNothing, LocalOnly
 from turnout.router.plan.predict.blocks import Blocks
-from turnout.router.stages import Cache, CacheHit, Guard, Shape
+from turnout.router.stages import Cache, CacheHit, Guard, Shape, Visit
 from turnout.router.values import Features
 
 # From this size on, reading a body would hold up everybody else for milliseconds.
@@ -131,30 +132,35 @@ class Gateway:
         if self._shape is not None:
             request = await self._shape.shape(request, features)
 
-        if self._cache is not None:
-            hit = await self._cache.find(request, principal, constraints)
-            if hit is not None:
-                answer_hit(hit, arrival, out)
-                return
-
         call = Call(arrival, principal, request, constraints, features, admitted.route)
         if admitted.route.choices:
             call = await self._chooser.choose(call, head.headers)
-        if not principal.limits and not admitted.route.limits:
-            await self._execute(call, out)
+        visit = None if self._cache is None else self._cache.visit(call, head)
+        if visit is None:
+            await self._execute(call, None, out)
             return
+        hit = await visit.find()
+        if hit is not None:
+            answer_hit(hit, arrival, out)
+            return
+        await visit.run(out, partial(self._execute, call, visit))
+
+    async def _execute(self, call: Call, visit: Visit | None, out: Out) -> Attempt | None:
+        """Have a model answer within the caller's limits; see `_run`."""
+        if not call.principal.limits and not call.route.limits:
+            return await self._run(call, visit, out)
         ticket = self._limiter.ticket(call)
         async with ticket:
-            attempt = await self._execute(ticket.call, out)
+            attempt = await self._run(ticket.call, visit, out)
             ticket.settle(None if attempt is None else attempt.answer)
+            return attempt
 
-    async def _execute(self, call: Call, out: Out) -> Attempt | None:
+    async def _run(self, call: Call, visit: Visit | None, out: Out) -> Attempt | None:
         """Have a model answer, or do without one; the last attempt, if there was one and it told the caller how it went."""
         try:
-            kept = out if self._cache is None else self._cache.keep(call.request, call.principal, call.constraints, out)
-            attempt = await self._attempts.run(call, kept)
+            attempt = await self._attempts.run(call, out)
         except TurnoutError as error:
-            if not error.is_retryable or not await self._degrade(call, out):
+            if not error.is_retryable or not await self._degrade(call, visit, out):
                 raise
             return None
         if attempt is not None:
@@ -185,14 +191,14 @@ class Gateway:
         except TurnoutError:
             return "unknown"
 
-    async def _degrade(self, call: Call, out: Out) -> bool:
+    async def _degrade(self, call: Call, visit: Visit | None, out: Out) -> bool:
         """Answer without a model, where nothing can answer now and the config allows it; whether that was done."""
         degrade = call.route.degrade
-        if degrade.stale and self._cache is not None:
-            stale = await self._cache.find_stale(call.request, call.principal, call.constraints)
+        if degrade.stale and visit is not None:
+            stale = await visit.find_stale()
             if stale is not None:
                 self._observer.degrade("stale")
-                answer_hit(stale, call.arrival, out)
+                answer_hit(stale, call.arrival, out, ((b"x-turnout-degraded", b"stale"),))
                 return True
         if degrade.answer is None or call.request.operation is Operation.EMBEDDINGS:
             return False
@@ -221,14 +227,14 @@ def describe(request: ApiRequest, head: RequestHead, principal: Principal) -> Fe
     )
 
 
-def answer_hit(hit: CacheHit, arrival: Arrival, out: Out) -> None:
+def answer_hit(hit: CacheHit, arrival: Arrival, out: Out, more: Headers = ()) -> None:
     """Answer from the cache; the head names the target that had answered, and how long ago."""
     facts = [
         (b"x-request-id", arrival.echo_id),
         (b"x-turnout-target", hit.target.encode()),
         (b"age", b"%d" % hit.age_s),
     ]
-    out.full(hit.status, [*hit.headers, *facts], hit.body)
+    out.full(200, [*hit.headers, *facts, *more], hit.body)
 
 
 def answer_by_default(call: Call, text: str, out: Out) -> None:

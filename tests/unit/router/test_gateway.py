@@ -11,12 +11,14 @@ from tests.fakes import FakeOut, FakeUpstream, answers, fails, head, outcome, re
 from tests.gateways import ANSWER, CHAT, LOCAL, REMOTE, STREAM, Rig, catalogue
 from turnout.models.access import Principal
 from turnout.models.errors import ContentFiltered
-from turnout.models.exchange import Out
+from turnout.models.exchange import Out, RequestHead
 from turnout.models.openai.request import ApiRequest, Operation
 from turnout.models.target import Target
 from turnout.models.upstream import Failure
-from turnout.router.stages import CacheHit
-from turnout.router.values import Constraints, Features
+from turnout.router.call import Call
+from turnout.router.catalogue import Degrade
+from turnout.router.stages import CacheHit, Execute, Visit
+from turnout.router.values import Features
 
 TEXT = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 FINISH = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
@@ -297,19 +299,23 @@ class _Upper:
 
 
 class OneAnswerCache:
-    """A cache that keeps the last unary answer as it passed, and gives it back."""
+    """A cache that keeps the last unary answer as it passed, and gives it back to every call."""
 
     def __init__(self) -> None:
         self.kept: bytes | None = None
+        self.stale: bytes | None = None
 
-    async def find(self, request: ApiRequest, principal: Principal, constraints: Constraints) -> CacheHit | None:
-        return None if self.kept is None else CacheHit(200, (), self.kept, "cached", 3.0)
+    def visit(self, call: Call, head: RequestHead) -> Visit:
+        return self
 
-    async def find_stale(self, request: ApiRequest, principal: Principal, constraints: Constraints) -> CacheHit | None:
-        return None
+    async def find(self) -> CacheHit | None:
+        return None if self.kept is None else CacheHit((), self.kept, "cached", 3.0)
 
-    def keep(self, request: ApiRequest, principal: Principal, constraints: Constraints, out: Out) -> Out:
-        return _Keep(self, out)
+    async def find_stale(self) -> CacheHit | None:
+        return None if self.stale is None else CacheHit((), self.stale, "cached", 900.0)
+
+    async def run(self, out: Out, execute: Execute) -> None:
+        await execute(_Keep(self, out))
 
 
 class _Keep:
@@ -344,15 +350,19 @@ async def test_stages_that_come_later_are_implementations_and_the_guard_lies_out
     assert (refused.status, error_of(refused)["code"]) == (400, "content_filter")
 
 
-async def test_without_a_target_a_stale_answer_is_asked_for_once() -> None:
-    class StaleCache(OneAnswerCache):
-        async def find_stale(
-            self, request: ApiRequest, principal: Principal, constraints: Constraints
-        ) -> CacheHit | None:
-            return CacheHit(200, (), b"old", "cached", 900.0)
-
-    out = await Rig(FakeUpstream(answers(ANSWER)), pools={"pool": ()}, cache=StaleCache()).post()
+async def test_without_a_target_a_stale_answer_is_given_and_says_what_it_is() -> None:
+    cache = OneAnswerCache()
+    cache.stale = b"old"
+    out = await Rig(FakeUpstream(answers(ANSWER)), pools={"pool": ()}, cache=cache).post()
     assert (out.status, out.body, out.headers[b"age"]) == (200, b"old", b"900")
+    assert out.headers[b"x-turnout-degraded"] == b"stale"
+
+
+async def test_no_stale_answer_is_given_where_the_config_does_not_want_any() -> None:
+    cache = OneAnswerCache()
+    cache.stale = b"old"
+    config = catalogue(LOCAL, degrade=Degrade(stale=False))
+    assert (await Rig(FakeUpstream(answers(ANSWER)), config, pools={"pool": ()}, cache=cache).post()).status == 503
 
 
 async def test_a_malformed_request_id_of_the_caller_is_replaced() -> None:
