@@ -10,7 +10,12 @@ from turnout.router.quality.fit import Table
 from turnout.serve.cli.screen import align, count
 
 FEW_LABELS = 200
-"""Of a model: with fewer, what is said of it is mostly a guess. Public labels of nine models gain little from 200 on to twice as many."""
+"""
+Of a model: with fewer, choosing by prompt gains little.
+
+Source: the public labels of nine models (`turnout bench routing --only nine_models`), fitted on so many prompts each and asked about 1,000 others, three
+draws: 50 lost 0.8 points against the best single model, 100 gained 0.6, 200 gained 1.6, 400 gained 3.4, all 3,980 gained 3.8.
+"""
 
 _CURVE_STEPS = 6
 
@@ -34,7 +39,7 @@ def list_doubts(table: Table, costs_usd: dict[str, float]) -> Iterator[str]:
     """What should be known before the predictor is relied on."""
     for model, labels in zip(table.models, (table.weights > 0).sum(axis=0), strict=True):
         if labels < FEW_LABELS:
-            yield f"{model} has {count(int(labels), 'label')}; from {FEW_LABELS} on predictions begin to be its own"
+            yield f"{model} has {count(int(labels), 'label')}; with fewer than {FEW_LABELS}, choosing by prompt gains little or loses"
     unpriced = [model for model in table.models if model not in costs_usd]
     if unpriced:
         yield f"no cost_usd for {', '.join(unpriced)}: what quality costs can't be shown"
