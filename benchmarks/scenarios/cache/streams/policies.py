@@ -110,7 +110,7 @@ class PerEntry:
     Each entry has a logistic curve over the cosine, of which every pair of place and slope on a grid is believed as far as the entry's own judgements
     allow. With p, the probability of being right that 95 % of these beliefs exceed, the answer is given with probability `max_error_rate / (1 - p)`.
 
-    Source: own implementation of the idea in Schroeder et al., vCache (2025), from the paper's text.
+    Source: own implementation of the idea in Schroeder et al., vCache (2025), from what abstract and summaries tell of it.
     """
 
     def __init__(self, max_error_rate: float, randomness: random.Random) -> None:
