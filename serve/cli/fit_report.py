@@ -13,8 +13,8 @@ FEW_LABELS = 200
 """
 Of a model: with fewer, choosing by prompt gains little.
 
-Source: the public labels of nine models (`turnout bench routing --only nine_models`), fitted on so many prompts each and asked about 1,000 others, three
-draws: 50 lost 0.8 points against the best single model, 100 gained 0.6, 200 gained 1.6, 400 gained 3.4, all 3,980 gained 3.8.
+Source: the public labels of nine models (`turnout bench routing --only nine_models`), fitted on so many prompts each and asked about 1,000 others,
+three draws: 50 lost 0.8 points against the best single model, 100 gained 0.6, 200 gained 1.6, 400 gained 3.4, all 3,980 gained 3.8.
 """
 
 _CURVE_STEPS = 6
