@@ -120,6 +120,7 @@ _READ: dict[str, _Read] = {
     "tier": lambda asked: asked.call.principal.tier,
     "model": lambda asked: asked.call.request.model,
     "task": lambda asked: asked.call.features.task,
+    "language": lambda asked: asked.language,
 }
 """What a name is read from, beside tags."""
 

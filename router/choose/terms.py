@@ -48,8 +48,8 @@ class When:
     Whom a rule is for; all that's said must hold, and what isn't said holds for everybody.
 
     Attributes:
-        one_of: names of which one must fit, by `tenant`, `team`, `user`, `key`, `tier`, `model`, `tag` or `task`; one that ends in `*` fits all that
-            begin so.
+        one_of: names of which one must fit, by `tenant`, `team`, `user`, `key`, `tier`, `model`, `tag`, `task` or `language`; one that ends in `*`
+            fits all that begin so.
         headers: the same for headers of the request, by their names in lower case.
         least_tokens, most_tokens: of the prompt, both included.
         hours: when.

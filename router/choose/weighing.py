@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.models.errors import BadRequest
-from turnout.models.openai.question import read_question
 from turnout.models.target import ModelCard
 from turnout.router.catalogue import Catalogue
 from turnout.router.choose.asked import Asked
@@ -63,7 +62,7 @@ class Weighing:
         reason = "auto"
         if len(offers) == 1:
             return Choice(offers[0].model, reason)
-        question = read_question(asked.call.request)
+        question = asked.question
         vector = await self._embed(question)
         if vector is None and self._auto.embedder:
             reason = "auto_lexical"

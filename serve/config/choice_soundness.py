@@ -13,7 +13,7 @@ Why = tuple[str, str]
 """A problem and a hint."""
 
 _SERVED_UNLESS_SAID: frozenset[str] = ModelSettings.model_fields["operations"].default
-_NAMED = frozenset({"tenant", "team", "user", "key", "tier", "tag", "model", "task", "has"})
+_NAMED = frozenset({"tenant", "team", "user", "key", "tier", "tag", "model", "task", "language", "has"})
 _EMBEDDINGS = frozenset({"embeddings"})
 
 

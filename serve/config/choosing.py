@@ -14,6 +14,31 @@ from turnout.router.quality.predictor import QualityPredictor
 from turnout.serve.config.fields import ModelName, ModelPattern, Settings, expand_home
 from turnout.serve.config.secret import ConfigError
 
+Language = Literal[
+    "ar",
+    "de",
+    "el",
+    "en",
+    "es",
+    "fa",
+    "fr",
+    "he",
+    "hi",
+    "it",
+    "ja",
+    "ko",
+    "nl",
+    "pl",
+    "pt",
+    "ru",
+    "sv",
+    "th",
+    "tr",
+    "uk",
+    "zh",
+]
+"""What `router/choose/language.py` tells apart."""
+
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MINUTES_IN_DAY = 24 * 60
@@ -120,6 +145,7 @@ class WhenSettings(Settings):
         header: lines of the request's header, by name.
         model: the name asked for, where this model's own ends in `*`.
         task: what `x-turnout-task` says.
+        language: of the question, as its script and smallest words tell it.
         prompt_tokens: how long the prompt is.
         time: when.
         has: what the request can't do without; all of it.
@@ -137,6 +163,12 @@ class WhenSettings(Settings):
     header: dict[HeaderName, Names] = {}
     model: Names | None = None
     task: Names | None = None
+    language: (
+        Annotated[
+            tuple[Language, ...], BeforeValidator(_to_list, json_schema_input_type=Language | tuple[Language, ...])
+        ]
+        | None
+    ) = None
     prompt_tokens: LengthSettings | None = None
     time: HoursSettings | None = None
     has: tuple[Capability, ...] = ()
@@ -160,7 +192,7 @@ class WhenSettings(Settings):
         )
 
 
-_NAMED = ("tenant", "team", "user", "key", "tier", "tag", "model", "task")
+_NAMED = ("tenant", "team", "user", "key", "tier", "tag", "model", "task", "language")
 
 
 class RuleSettings(Settings):

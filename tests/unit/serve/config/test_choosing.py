@@ -61,6 +61,7 @@ def found(*models: dict[str, Any], **config: Any) -> list[Problem]:
         ("{tenant: acme}", When({"tenant": ("acme",)})),
         ("{tenant: [acme, zeta*], tier: gold}", When({"tenant": ("acme", "zeta*"), "tier": ("gold",)})),
         ("{team: a, user: b, key: c}", When({"team": ("a",), "user": ("b",), "key": ("c",)})),
+        ("{language: [de, fr]}", When({"language": ("de", "fr")})),
         ("{tag: d, task: e}", When({"tag": ("d",), "task": ("e",)})),
         ("{header: {x-app: batch, x-env: [dev, test]}}", When(headers={"x-app": ("batch",), "x-env": ("dev", "test")})),
         ("{prompt_tokens: {at_least: 10, at_most: 20}}", When(least_tokens=10, most_tokens=20)),
@@ -98,6 +99,7 @@ def test_a_time_zone_is_looked_up_once_when_the_config_is_taken() -> None:
         ("{share: 1.5}", "less than or equal to 1"),
         ("{header: {X-App: batch}}", "pattern"),
         ("{has: [magic]}", "tools"),
+        ("{language: klingon}", "de"),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused(when: str, told: str) -> None:
