@@ -86,6 +86,15 @@ class Known:
             return f"model {other!r} has auto itself, so nothing says how good it would be", "name its models instead"
         return self.why_not_chosen(model, other)
 
+    def why_not_fallback(self, other: str) -> Why | None:
+        """What keeps `other` from being a fallback, as far as choices go, or None."""
+        if self.find(other) in self.autos:
+            return (
+                f"model {other!r} has auto and no targets of its own, so nothing could fall back to it",
+                "name its models instead",
+            )
+        return None
+
     def why_not_embedding(self, name: str) -> Why | None:
         """What keeps a model from making the gateway's own embeddings, or None. Prompts that must stay here are embedded too."""
         if name in self.embedders:
@@ -102,6 +111,7 @@ def list_faults(config: DynamicConfig) -> Iterator[Why]:
     known = Known.of(config)
     for model in config.models:
         whys = [known.why_not_chosen(model.name, rule.use) for rule in model.rules]
+        whys += [known.why_not_fallback(other) for other in model.fallbacks.names()]
         if model.auto is not None:
             whys += [known.why_not_weighed(model.name, other) for other in model.auto.models]
             whys += [known.why_not_embedding(model.auto.embedder)] if model.auto.embedder else []
@@ -118,6 +128,8 @@ def check_choices(dynamic: Part) -> Found:
         rules = list(model.at("rules").parts())
         told = [(rule.at("use"), known.why_not_chosen(name, rule.at("use").text)) for rule in rules]
         told += [(other, known.why_not_weighed(name, other.text)) for other in _list_autos(model)]
+        fallbacks = (other for cause in model.at("fallbacks").parts() for other in cause.parts())
+        told += [(other, known.why_not_fallback(other.text)) for other in fallbacks]
         embedder = model.at("auto", "embedder")
         told += [(embedder, known.why_not_embedding(embedder.text))] if embedder.text else []
         yield from (part.problem(*why) for part, why in told if part.text and why is not None)

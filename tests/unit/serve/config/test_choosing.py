@@ -183,6 +183,7 @@ def test_a_predictor_that_isnt_there_is_refused(tmp_path: Path) -> None:
         ([ruled("{}", "minilm"), MINILM], "doesn't serve chat, completions"),
         ([{"name": "smart", "auto": ["small", "gone"]}, SMALL], "no model 'gone'"),
         ([{"name": "top", "auto": ["small", "smart"]}, SMART, SMALL, BIG], "has auto itself"),
+        ([{**BIG, "fallbacks": {"any_error": ["smart"]}}, SMART, SMALL], "nothing could fall back to it"),
     ],
 )
 def test_a_choice_that_cannot_be_carried_out_is_an_error_in_the_check_and_in_the_router(
