@@ -49,6 +49,21 @@ class Considered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     prediction: Prediction | None = None
 
 
+class Weighed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """
+    One model that an `auto` might have chosen.
+
+    Attributes:
+        model: its public name.
+        quality: the predicted chance of a good answer, 0 to 1.
+        price_nusd: what such a request costs at its cheapest place, or None where that isn't known.
+    """
+
+    model: str
+    quality: float
+    price_nusd: int | None = None
+
+
 class Happened(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
     What came of an attempt.
@@ -99,6 +114,7 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
         considered: every endpoint of the answering model, the chosen one among them.
         happened: what came of it, or None while it's under way.
         weight: how many like it this one stands for, where it's one of a sample.
+        weighed: the models that were to choose from, where the one asked for is an `auto`.
     """
 
     request_id: str
@@ -117,3 +133,4 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     considered: tuple[Considered, ...]
     happened: Happened | None = None
     weight: float = 1.0
+    weighed: tuple[Weighed, ...] = ()

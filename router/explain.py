@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from turnout.models.access import Principal
-from turnout.models.decision import Considered, Decision, Happened, Prediction
+from turnout.models.decision import Considered, Decision, Happened, Prediction, Weighed
 from turnout.models.ledger import LedgerEntry
 from turnout.router.call import Arrival, Way
 from turnout.router.catalogue import ModelRoute
@@ -56,6 +56,7 @@ class Choice(msgspec.Struct):
         sent_at: loop time.
         constraints, prompt_tokens, max_output_tokens, is_stream: of the request.
         before: the attempt before it.
+        weighed: the models that were to choose from, if there were several.
         is_sampled: it's told whatever comes of it.
         first_at: loop time of the first content of a stream, or None.
         cause: why it failed, or "".
@@ -76,6 +77,7 @@ class Choice(msgspec.Struct):
     prompt_tokens: int
     max_output_tokens: int | None
     is_stream: bool
+    weighed: tuple[Weighed, ...]
     before: "Choice | None"
     is_sampled: bool
     first_at: float | None = None
@@ -141,6 +143,7 @@ class Explanations:
             features.prompt_tokens,
             features.max_output_tokens,
             call.request.is_stream,
+            () if call.choice is None else call.choice.weighed,
             before,
             before.is_sampled if before is not None else self._draw() < self.share,
         )
@@ -222,6 +225,7 @@ def _describe(choice: Choice) -> Decision:
         is_stream=choice.is_stream,
         considered=_list_considered(choice),
         happened=None if choice.entry is None else _tell_end(choice, choice.entry),
+        weighed=choice.weighed,
     )
 
 

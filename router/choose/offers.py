@@ -10,8 +10,6 @@ from turnout.router.plan.query import Query
 from turnout.router.plan.strategies.cost import price_pusd
 from turnout.router.plan.strategies.named import Strategies
 
-PUSD_IN_USD = 10**12
-
 
 class Offer(msgspec.Struct, frozen=True):
     """
@@ -19,11 +17,11 @@ class Offer(msgspec.Struct, frozen=True):
 
     Attributes:
         model: its public name.
-        usd: what an answer of the usual length would cost at its cheapest place, or None where no place has a price.
+        price_pusd: what an answer of the usual length would cost at its cheapest place, or None where no place has a price.
     """
 
     model: str
-    usd: float | None
+    price_pusd: int | None
 
 
 class Offers:
@@ -57,8 +55,7 @@ class Offers:
         return self._strategies.of(route, call.constraints).admitted(self._fleet.candidates(route.name), query)
 
 
-def _cheapest(places: Sequence[Candidate], call: Call) -> float | None:
+def _cheapest(places: Sequence[Candidate], call: Call) -> int | None:
     targets = {id(place.target): place.target for place in places}
     prices = [price_pusd(target, call.features) for target in targets.values()]
-    known = [price for price in prices if price is not None]
-    return min(known) / PUSD_IN_USD if known else None
+    return min((price for price in prices if price is not None), default=None)

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.models.decision import Weighed
 from turnout.models.errors import BadRequest
 from turnout.models.target import ModelCard
 from turnout.router.catalogue import Catalogue
@@ -23,6 +24,8 @@ from turnout.router.quality.prior import TASK_BONUS, Prior
 
 WEAKEST, STRONGEST = 0.7, 0.95
 """Qualities of models without a card, the first and the last of the list; the others lie between them."""
+
+PUSD_IN_USD = 10**12
 
 MIN_QUALITY = b"x-turnout-min-quality"
 """What a caller asks for in the header, and as `min_quality` in the body."""
@@ -70,7 +73,12 @@ class Weighing:
         qualities = [known[offer.model] for offer in offers]
         at = self._pick(offers, qualities, self._auto.min_quality if least is None else least)
         others = sorted(range(len(offers)), key=lambda other: -qualities[other])
-        return Choice(offers[at].model, reason, tuple(offers[other].model for other in others if other != at))
+        return Choice(
+            offers[at].model,
+            reason,
+            tuple(offers[other].model for other in others if other != at),
+            tuple(map(_note, offers, qualities)),
+        )
 
     async def _embed(self, question: str) -> NDArray[np.float32] | None:
         auto = self._auto
@@ -100,7 +108,7 @@ class Weighing:
         }
 
     def _pick(self, offers: Sequence[Offer], qualities: Sequence[float], least: float | None) -> int:
-        prices = [offer.usd for offer in offers]
+        prices = [None if offer.price_pusd is None else offer.price_pusd / PUSD_IN_USD for offer in offers]
         worth = self._auto.good_answer_usd
         if least is None and worth is not None:
             return choose_by_utility(qualities, [math.inf if price is None else price for price in prices], worth)
@@ -108,6 +116,11 @@ class Weighing:
         # The weaker is taken to be the cheaper where not all have a price: one that isn't known is neither 0 nor more than any other.
         costs = known if len(known) == len(prices) else [float(at) for at in range(len(prices))]
         return choose_cheapest(qualities, costs, 0.0 if least is None else least)
+
+
+def _note(offer: Offer, quality: float) -> Weighed:
+    price_nusd = None if offer.price_pusd is None else (offer.price_pusd + 500) // 1000
+    return Weighed(offer.model, round(quality, 4), price_nusd)
 
 
 def _favour(chance: float) -> float:

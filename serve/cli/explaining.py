@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from turnout.models.decision import Considered, Decision, Happened
+from turnout.models.decision import Considered, Decision, Happened, Weighed
 from turnout.serve.cli.screen import align
 from turnout.serve.control.reports.csv import NUSD_IN_USD
 
@@ -12,6 +12,8 @@ _REASONS = {
     "only_healthy": "the others that may answer rest",
     "hedge": "beside a slow first attempt",
     "fallback_budget": "a budget asks for a cheaper model",
+    "auto": "chosen by predicted quality",
+    "auto_lexical": "chosen by predicted quality, without an embedding",
 }
 
 
@@ -30,6 +32,8 @@ def write_decision(decision: Decision) -> Iterator[str]:
     yield f"attempt {decision.attempt}, {at} UTC: {decision.target} at {decision.endpoint}"
     other = "" if decision.answering == decision.model else f" for model {decision.answering}"
     yield f"  by {decision.strategy}{other}: {_REASONS.get(decision.reason, _write_reason(decision))}"
+    if decision.weighed:
+        yield f"  among {'; '.join(map(_write_weighed, decision.weighed))}"
     head = ("", "target", "endpoint", "score", "in flight", "first token", "price USD", "")
     # The best first; those that couldn't be chosen last.
     ranked = sorted(decision.considered, key=lambda each: (bool(each.excluded), -(each.score or 0.0)))
@@ -43,6 +47,11 @@ def _write_reason(decision: Decision) -> str:
     if decision.reason.startswith("fallback_"):
         return f"another model, since {decision.reason.removeprefix('fallback_')}"
     return "compared" if decision.reason == decision.strategy else decision.reason
+
+
+def _write_weighed(each: Weighed) -> str:
+    price = "no price" if each.price_nusd is None else f"{each.price_nusd / NUSD_IN_USD:.7f} USD"
+    return f"{each.model} ({each.quality:.2f} good, {price})"
 
 
 def _write_row(each: Considered, decision: Decision) -> tuple[str, ...]:

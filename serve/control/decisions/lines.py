@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.models.decision import Considered, Decision, Happened, Prediction
+from turnout.models.decision import Considered, Decision, Happened, Prediction, Weighed
 
 Fields = dict[str, Any]
 
@@ -15,6 +15,7 @@ def write_fields(decision: Decision) -> Fields:
     fields: Fields = msgspec.structs.asdict(decision)
     fields["considered"] = [_write_considered(each) for each in decision.considered]
     fields["happened"] = None if decision.happened is None else msgspec.structs.asdict(decision.happened)
+    fields["weighed"] = [msgspec.structs.asdict(each) for each in decision.weighed]
     return fields
 
 
@@ -31,7 +32,9 @@ def read_fields(fields: Mapping[str, Any]) -> Decision:
             for each in fields["considered"]
         ]
         happened = _read_or_none(Happened, fields.get("happened"))
-        made: Decision = _read(Decision, {**fields, "considered": considered, "happened": happened})
+        weighed = [_read(Weighed, each) for each in fields.get("weighed", ())]
+        parts = {"considered": considered, "happened": happened, "weighed": weighed}
+        made: Decision = _read(Decision, {**fields, **parts})
         return msgspec.convert(msgspec.to_builtins(made), Decision)
     except KeyError as error:
         raise ValueError(f"it has no {error.args[0]!r}") from error

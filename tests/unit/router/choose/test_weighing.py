@@ -184,3 +184,16 @@ async def test_the_question_is_the_users_last_message() -> None:
     messages = [{"role": role, "content": content} for role, content in turns]
     await line.post(json.dumps({"model": "smart", "messages": messages}).encode())
     assert line.embedding.asked == [("minilm", "last")]
+
+
+async def test_what_was_compared_can_be_explained_afterwards() -> None:
+    line = rig(upstream=FakeUpstream(fails(Failure.CONNECT), answers(ANSWER)))
+    await line.post(ask(EASY))
+    first, second = line.explanations.find("req-1")
+    small, big = first.weighed
+    assert (small.model, big.model) == ("small", "big")
+    assert 0.7 <= small.quality < big.quality < 1
+    assert small.price_nusd is not None
+    assert big.price_nusd == pytest.approx(100 * small.price_nusd, abs=50)
+    assert (first.answering, first.reason) == ("small", "auto")
+    assert (second.answering, second.reason) == ("big", "fallback_never_sent")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.fakes_http import FakeHttp, json_answer
 from tests.unit.serve.cli.clusters import write_cluster
-from turnout.models.decision import Considered, Decision, Happened, Prediction
+from turnout.models.decision import Considered, Decision, Happened, Prediction, Weighed
 from turnout.serve.cli.main import app
 from turnout.serve.cli.running import Record, place_of
 from turnout.serve.control.decisions.lines import read_fields, write_fields
@@ -28,7 +28,7 @@ FIRST = Decision(
 SECOND = Decision(
     FIRST.request_id, 2, 1_700_000_000_200_000_000, "acme", "chat", "spare", "cost", "fallback_network", "spare", "replica-9", 1200, 512, True,
     (Considered("spare", "replica-9", "", None, None, 250_000),),
-    Happened(200, "", "", 240_000, 900_000, 1180, 95, 0, 1_234_567),
+    Happened(200, "", "", 240_000, 900_000, 1180, 95, 0, 1_234_567), 1.0, (Weighed("spare", 0.81, 250_000), Weighed("big", 0.93)),
 )  # fmt: skip
 
 
@@ -78,6 +78,7 @@ def test_a_request_is_explained_in_80_columns(control: FakeHttp, tmp_path: Path)
         "out: not_local",
         "failed: network",
         "for model spare: another model, since network",
+        "among spare (0.81 good, 0.0002500 USD); big (0.93 good, no price)",
         "first token after 0.240 s",
         "1,180 + 95 tokens",
         "0.001234567 USD",
