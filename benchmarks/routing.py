@@ -23,6 +23,7 @@ from turnout.benchmarks.steps import run_steps
 GOALS = (
     Goal("decision_p99_us_50_endpoints", "us", at_most=1000, is_quick=True),
     Goal("decision_p50_us_8_endpoints", "us", at_most=30, is_quick=True),
+    Goal("rule_us", "us", at_most=5, is_quick=True),
     Goal("constraint_violations", "of 100,000", at_most=0, is_quick=True),
     Goal("ttft_under_2s_points_over_best_reference", "points", at_least=2, is_quick=True),
     Goal("tpot_p99_vs_best_reference", "ratio", at_most=0.6, is_quick=True),

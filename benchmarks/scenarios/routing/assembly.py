@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnout.benchmarks.scenarios.routing.choosing import measure_rules
 from turnout.benchmarks.scenarios.routing.deciding import measure_decisions, measure_shortlist
 from turnout.benchmarks.scenarios.routing.predicting import measure_prediction, measure_slow_target
 from turnout.benchmarks.scenarios.routing.quality.nine_models import measure_nine_models
@@ -13,7 +14,7 @@ from turnout.benchmarks.scenarios.routing.replaying import measure_replay
 from turnout.benchmarks.scenarios.routing.setup import RoutingSetup
 from turnout.benchmarks.steps import Step
 
-STEPS = ("decisions", "replay", "shortlist", "prediction", "slow_target", "nine_models", "pairs")
+STEPS = ("decisions", "rules", "replay", "shortlist", "prediction", "slow_target", "nine_models", "pairs")
 """Every scenario, in its order."""
 
 
@@ -48,6 +49,7 @@ def assemble(options: Options, stack: ExitStack) -> RoutingSetup:
 
 def _describe_steps() -> Iterator[Step[RoutingSetup]]:
     yield Step("decisions", ("decision_p99_us_50_endpoints", "decision_p50_us_8_endpoints"), measure_decisions)
+    yield Step("rules", ("rule_us",), measure_rules)
     yield Step(
         "replay",
         ("ttft_under_2s_points_over_best_reference", "tpot_p99_vs_best_reference", "max_over_mean_load"),
