@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from turnout.models.errors import BadRequest, MethodNotAllowed, NotFound, TurnoutError
-from turnout.serve.config.dynamic import DynamicConfig, ModelSettings
+from turnout.serve.config.dynamic import DynamicConfig, ModelSettings, TargetSettings
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.control.decisions.office import DecisionOffice
 from turnout.serve.control.directory.routes import DirectoryRoutes
@@ -178,9 +178,8 @@ def _show_router(member: Member, now: float) -> dict[str, Any]:
 
 
 def _show_model(model: ModelSettings, config: DynamicConfig, routers: Sequence[Member]) -> dict[str, Any]:
-    """At which routers nothing of its own, or of those that its auto chooses among, can answer now, and what callers get there instead."""
-    own = {model.name, *(model.auto.models if model.auto else ())}
-    names = {target.name for each in config.models if each.name in own for target in each.targets}
+    """At which routers nothing of its own can answer now, and what callers get there instead."""
+    names = {target.name for target in _list_targets(model, config)}
     down_at = [
         member.report.router
         for member in routers
@@ -194,10 +193,16 @@ def _show_model(model: ModelSettings, config: DynamicConfig, routers: Sequence[M
     }
 
 
+def _list_targets(model: ModelSettings, config: DynamicConfig) -> list[TargetSettings]:
+    """What answers for a model: its own targets, or those of the models that its auto chooses among."""
+    own = {model.name, *(model.auto.models if model.auto else ())}
+    return list({target.name: target for each in config.models if each.name in own for target in each.targets}.values())
+
+
 def _show_targets(config: DynamicConfig, overlay: Overlay, routers: list[Member]) -> list[dict[str, Any]]:
     models: dict[str, list[str]] = {}
     for model in config.models:
-        for target in model.targets:
+        for target in _list_targets(model, config):
             models.setdefault(target.name, []).append(model.name)
     settings = {target.name: target for model in config.models for target in model.targets}
     return [

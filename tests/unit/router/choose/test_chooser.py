@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.fakes import FakeOut, FakeUpstream, answers, endpoints, fails
 from tests.gateways import ANSWER, CHAT, Rig
 from turnout.models.target import Target
 from turnout.models.upstream import Failure
 from turnout.router.catalogue import Catalogue, Fallbacks, ModelRoute
-from turnout.router.choose.terms import Rule, Rules, When
+from turnout.router.choose.terms import Auto, Rule, Rules, When
 
 ALWAYS = When()
 BATCH = When(headers={"x-app": ("batch",)})
@@ -95,3 +97,53 @@ async def test_a_model_without_choices_is_never_asked() -> None:
     line = rig(route("m"))
     assert told(await line.post()) == (200, b"m-1", b"only")
     assert repr(line.chooser) == "<Chooser >"
+
+
+@st.composite
+def crossings(draw: st.DrawFn) -> tuple[ModelRoute, ...]:
+    """Five models, each with a target here or far away, which send requests to each other by rules or auto in any way; `m` is the first."""
+    names = ("m", "a", "b", "c", "d")
+    made: list[ModelRoute] = []
+    for name in names:
+        place = Target(
+            f"{name}-1", "x", "openai_compatible", is_local=draw(st.booleans()), keeps_prompts=draw(st.booleans())
+        )
+        others = [other for other in names if other != name]
+        uses = draw(st.lists(st.sampled_from(others), max_size=2, unique=True))
+        fallbacks = Fallbacks(any_error=tuple(draw(st.lists(st.sampled_from(others), max_size=2, unique=True))))
+        if len(uses) == 2 and draw(st.booleans()):
+            made.append(
+                ModelRoute(
+                    name, (), choices=(Auto(tuple(uses), min_quality=draw(st.floats(0, 1))),), fallbacks=fallbacks
+                )
+            )
+            continue
+        rules = (Rules(tuple(Rule(draw(st.sampled_from([ALWAYS, BATCH])), use) for use in uses)),) if uses else ()
+        made.append(ModelRoute(name, (place,), choices=rules, fallbacks=fallbacks))
+    return tuple(made)
+
+
+@settings(max_examples=300, deadline=None)
+@given(crossings(), st.sampled_from(["local", "no-retention", ""]), st.booleans(), st.integers(0, 3))
+async def test_however_models_send_requests_to_each_other_none_goes_where_it_may_not(
+    routes: tuple[ModelRoute, ...], residency: str, is_batch: bool, failures: int
+) -> None:
+    line = rig(*routes, upstream=FakeUpstream(*[fails(Failure.CONNECT)] * failures, answers(ANSWER)))
+    headers = {"x_app": "batch"} if is_batch else {}
+    if residency:
+        headers["x_turnout_residency"] = residency
+    out = await line.post(**headers)
+    allowed = {
+        place.name
+        for each in routes
+        for place in each.targets
+        if not (residency == "local" and not place.is_local)
+        and not (residency == "no-retention" and place.keeps_prompts)
+    }
+    reached = {row.target for row in line.sink.entries}
+    assert reached <= allowed
+    assert len(line.upstream.calls) == len(line.sink.entries), "nothing is sent that isn't booked"
+    first = routes[0].targets[0].name if routes[0].targets else ""
+    if first in allowed and not failures:
+        assert out.status == 200, "a model that may answer itself always does in the end"
+    assert {row.model for row in line.sink.entries} <= {"m"}

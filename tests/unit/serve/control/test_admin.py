@@ -92,6 +92,26 @@ async def test_a_model_is_down_where_no_target_of_its_own_can_answer(rig: Rig) -
     assert not status["models"][1]["degrades"], "that a stale answer may be given says nothing: there may be none"
 
 
+async def test_an_auto_model_is_down_where_none_of_those_can_answer_that_it_chooses_among(rig: Rig) -> None:
+    models = [
+        *CONFIG.model_dump(mode="json")["models"],
+        {"name": "far", "targets": [{"name": "there", "pool": "other"}]},
+    ]
+    smart = {"name": "smart", "auto": ["m", "far"]}
+    config = DynamicConfig.model_validate({"auth": {"keys": "env:KEYS"}, "models": [*models, smart]})
+    await rig.book.accept(config.model_dump_json().encode(), "router-1")
+    rig.roster.renew(report())
+    rig.roster.renew(report(router="router-2", here="open"))
+    status = (await rig.client.get("/admin/status")).json()
+    assert status["models"][-1]["down_at"] == ["router-2"]
+    targets = (await rig.client.get("/admin/targets")).json()
+    assert {target["name"]: target["models"] for target in targets} == {
+        "here": ["m", "alias", "smart"],
+        "beside": ["m", "smart"],
+        "there": ["far", "smart"],
+    }
+
+
 async def test_targets_show_the_files_word_the_overlays_and_the_routers(rig: Rig) -> None:
     rig.roster.renew(report())
     await rig.book.change_target("beside", {"weight": 0.25})
