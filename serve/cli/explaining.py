@@ -32,8 +32,8 @@ def write_decision(decision: Decision) -> Iterator[str]:
     yield f"attempt {decision.attempt}, {at} UTC: {decision.target} at {decision.endpoint}"
     other = "" if decision.answering == decision.model else f" for model {decision.answering}"
     yield f"  by {decision.strategy}{other}: {_REASONS.get(decision.reason, _write_reason(decision))}"
-    if decision.weighed:
-        yield f"  among {'; '.join(map(_write_weighed, decision.weighed))}"
+    for line in align([_write_weighed(each, decision) for each in decision.weighed]):
+        yield f"  {line}"
     head = ("", "target", "endpoint", "score", "in flight", "first token", "price USD", "")
     # The best first; those that couldn't be chosen last.
     ranked = sorted(decision.considered, key=lambda each: (bool(each.excluded), -(each.score or 0.0)))
@@ -49,9 +49,9 @@ def _write_reason(decision: Decision) -> str:
     return "compared" if decision.reason == decision.strategy else decision.reason
 
 
-def _write_weighed(each: Weighed) -> str:
+def _write_weighed(each: Weighed, decision: Decision) -> tuple[str, ...]:
     price = "no price" if each.price_nusd is None else f"{each.price_nusd / NUSD_IN_USD:.7f} USD"
-    return f"{each.model} ({each.quality:.2f} good, {price})"
+    return (">" if each.model == decision.answering else "", each.model, f"good to {each.quality:.0%}", price)
 
 
 def _write_row(each: Considered, decision: Decision) -> tuple[str, ...]:
