@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time, tzinfo
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from turnout.models.target import Capability
-from turnout.router.quality.predictor import QualityPredictor
+
+if TYPE_CHECKING:  # it needs NumPy, and the command line reads configs without
+    from turnout.router.quality.predictor import QualityPredictor
 
 ShareBy = Literal["session", "user", "key", "request"]
 
@@ -98,7 +100,7 @@ class Auto:
     """
 
     models: tuple[str, ...]
-    predictor: QualityPredictor | None = field(default=None, compare=False)
+    predictor: "QualityPredictor | None" = field(default=None, compare=False)
     min_quality: float | None = None
     good_answer_usd: float | None = None
     embedder: str = ""

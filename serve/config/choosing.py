@@ -2,17 +2,18 @@
 
 from datetime import UTC, time, tzinfo
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from turnout.models.target import Capability
 from turnout.router.choose.terms import Auto, Hours, Rule, Rules, Share, ShareBy, Term, When
-from turnout.router.quality.file import BadPredictorFile, load
-from turnout.router.quality.predictor import QualityPredictor
 from turnout.serve.config.fields import ModelName, ModelPattern, Settings, expand_home
 from turnout.serve.config.secret import ConfigError
+
+if TYPE_CHECKING:
+    from turnout.router.quality.predictor import QualityPredictor
 
 Language = Literal[
     "ar",
@@ -270,7 +271,9 @@ def to_choices(rules: RulesSettings, auto: AutoSettings | None) -> tuple[Term, .
     return first if auto is None else (*first, auto.to_auto())
 
 
-def _load_predictor(path: Path, models: tuple[str, ...]) -> QualityPredictor:
+def _load_predictor(path: Path, models: tuple[str, ...]) -> "QualityPredictor":
+    from turnout.router.quality.file import BadPredictorFile, load  # noqa: PLC0415  NumPy, for those who have a predictor
+
     try:
         predictor = load(path)
     except (BadPredictorFile, OSError) as error:
