@@ -1,6 +1,7 @@
 """The seam between whoever needs vectors and the model that makes them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -38,5 +39,34 @@ class Embedder(Protocol):
 
         Returns:
             float32 (n, dimensions), each row of length 1, in the order of `batch`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """
+    One text as the model sees its tokens, special ones left out.
+
+    Attributes:
+        ids: int32 (t,): the tokens; in a WordPiece vocabulary common ones come first.
+        spans: int32 (t, 2): where each begins in the text and ends, in characters.
+        vectors: float16 (t, d): from the same pass as the vector of the text.
+    """
+
+    ids: NDArray[np.int32]
+    spans: NDArray[np.int32]
+    vectors: NDArray[np.float16]
+
+
+class TokenEmbedder(Protocol):
+    """An embedder that also has a vector for each token; blocks, on one thread at a time."""
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[tuple[NDArray[np.float32], TokenVectors]]:
+        """
+        Embed texts, each cut to the longest that the model takes, in one pass.
+
+        Returns:
+            for each text what `Embedder.embed` would say, float32 (dimensions,), and its tokens.
         """
         ...

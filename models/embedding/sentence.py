@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.models.embedding.embedder import Tokens
+from turnout.models.embedding.embedder import Tokens, TokenVectors
 
 ENVIRONMENT: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",  # models are on disk before an embedder starts; nothing is fetched at start-up
@@ -56,13 +56,33 @@ class SentenceEmbedder:
 
     def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
         """See `Embedder.embed`."""
+        with self._torch.inference_mode():
+            return self._normalize(self._pass_through(batch)["sentence_embedding"])
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[tuple[NDArray[np.float32], TokenVectors]]:
+        """See `TokenEmbedder.embed_tokens`."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        batch = [encoding.ids[: self._max_tokens] for encoding in encodings]
+        with self._torch.inference_mode():
+            found = self._pass_through(batch)
+            vectors, tokens = self._normalize(found["sentence_embedding"]), found["token_embeddings"].numpy()
+        read: list[tuple[NDArray[np.float32], TokenVectors]] = []
+        for row, (encoding, ids) in enumerate(zip(encodings, batch, strict=True)):
+            spans = np.array(encoding.offsets[: len(ids)], dtype=np.int32).reshape(-1, 2)
+            is_text = spans[:, 1] > spans[:, 0]  # special tokens stand nowhere
+            part = tokens[row, : len(ids)][is_text].astype(np.float16)
+            read.append((vectors[row], TokenVectors(np.array(ids, np.int32)[is_text], spans[is_text], part)))
+        return read
+
+    def _pass_through(self, batch: Sequence[Tokens]) -> Any:
+        """What all modules of the model say of a batch."""
         longest = max(map(len, batch))
         ids = np.full((len(batch), longest), self._pad_id, dtype=np.int64)
         mask = np.zeros((len(batch), longest), dtype=np.int64)
         for row, tokens in enumerate(batch):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
-        with self._torch.inference_mode():
-            features = {"input_ids": self._torch.from_numpy(ids), "attention_mask": self._torch.from_numpy(mask)}
-            vectors = self._model(features)["sentence_embedding"]
-            return np.asarray(self._torch.nn.functional.normalize(vectors, dim=1).numpy(), dtype=np.float32)
+        return self._model({"input_ids": self._torch.from_numpy(ids), "attention_mask": self._torch.from_numpy(mask)})
+
+    def _normalize(self, vectors: Any) -> NDArray[np.float32]:
+        return np.asarray(self._torch.nn.functional.normalize(vectors, dim=1).numpy(), dtype=np.float32)

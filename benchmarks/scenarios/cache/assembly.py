@@ -6,10 +6,13 @@ from pathlib import Path
 
 from turnout.benchmarks.scenarios.cache.bound import measure_bound
 from turnout.benchmarks.scenarios.cache.lookup import measure_lookup
+from turnout.benchmarks.scenarios.cache.pairs.agents import measure_agents
+from turnout.benchmarks.scenarios.cache.pairs.conversations import measure_conversations
+from turnout.benchmarks.scenarios.cache.pairs.traps import measure_traps
 from turnout.benchmarks.scenarios.cache.setup import FULL, QUICK, CacheSetup
 from turnout.benchmarks.steps import Step
 
-STEPS = ("bound", "lookup")
+STEPS = ("bound", "lookup", "traps", "conversations", "agents")
 """Every scenario, in its order."""
 
 
@@ -50,3 +53,6 @@ def _describe_steps() -> Iterator[Step[CacheSetup]]:
     )
     yield Step("bound", bound, measure_bound)
     yield Step("lookup", ("lookup_100k_p99_ms",), measure_lookup)
+    yield Step("traps", ("trap_pairs_hit_at_1pct_wrong",), measure_traps)
+    yield Step("conversations", ("conversations_hit_at_1pct_wrong",), measure_conversations)
+    yield Step("agents", ("stale_answers_in_10000_agent_steps",), measure_agents)

@@ -60,3 +60,19 @@ def test_tokens_are_counted_with_the_special_ones_and_never_cut(model):
     (tokens,) = model.tokenize(["word " * 400])
     assert len(tokens) == 402
     assert model.max_tokens == 256
+
+
+def test_tokens_come_from_the_pass_that_makes_the_vector(model):
+    embedded = model.embed_tokens(["Lock my card", TEXTS[4]])
+    np.testing.assert_allclose(
+        [vector for vector, _ in embedded], model.embed(model.tokenize(["Lock my card", TEXTS[4]])), atol=1e-5
+    )
+    _, tokens = embedded[0]
+    assert [("Lock my card"[start:end]) for start, end in tokens.spans] == ["Lock", "my", "card"]
+    assert tokens.vectors.shape == (3, model.dimensions)
+    assert (tokens.vectors.dtype, tokens.ids.shape) == (np.float16, (3,))
+
+
+def test_tokens_beyond_the_models_longest_text_are_cut(model):
+    ((_, tokens),) = model.embed_tokens(["word " * 600])
+    assert len(tokens.ids) <= model.max_tokens

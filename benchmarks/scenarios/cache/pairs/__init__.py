@@ -1,0 +1,1 @@
+"""Pairs of questions that look alike: made, fitted to, and measured."""
