@@ -60,7 +60,7 @@ class _Kept:
 
 
 def measure_agents(setup: CacheSetup) -> Findings:
-    """`stale_answers_in_10000_agent_steps`: each step asks the policy, the exact tier, and the semantic one, which compares with the latest answers."""
+    """`stale_answers_in_10000_agent_steps`: each step asks the policy, the exact tier and the semantic one, which compares it with the latest."""
     steps = list(simulate(random.Random(setup.seed), STEPS))
     texts = [text for step in steps for _, text in step.messages]
     readings = read_texts(texts, load_lexicon(), open_model())
