@@ -17,6 +17,8 @@ from turnout.router.call import Call, Way
 from turnout.router.catalogue import ModelRoute
 from turnout.router.money.bound import bound_usage, cap_output
 from turnout.router.money.purses import Group, Purses
+from turnout.router.plan.spill.budget import SpillBudget, SpillSpent
+from turnout.router.plan.strategy import RoutePlan
 from turnout.router.ready import READY
 
 CLIENT_LEFT = "client_left"
@@ -43,9 +45,11 @@ class Account:
         self.now = now
         self.purses = purses
 
-    def cap(self, call: Call, route: ModelRoute, target: Target) -> ApiRequest:
-        """The request as it's sent to `target`: with an output limit where a hard budget needs one and the caller gave none."""
-        budgets = call.principal.budgets
+    def cap(self, call: Call, route: ModelRoute, plan: RoutePlan) -> ApiRequest:
+        """The request as it's sent by `plan`: with an output limit where a hard budget needs one and the caller gave none."""
+        budgets, target = call.principal.budgets, plan.candidate.target
+        if plan.spill is not None:
+            return cap_output(call.request, target)
         if not budgets or self.purses is None or not self.purses.may_refuse(budgets, route.name):
             return call.request
         return cap_output(call.request, target)
@@ -71,6 +75,7 @@ class Account:
             RateLimited: the money is held for requests that run.
             Forbidden: the target has no price, so a hard budget can't be kept.
             NoTarget: Control can't be asked, and what is leased here doesn't cover it.
+            SpillSpent: it would go to a target in reserve, and what the tenant has left for that doesn't cover it.
         """
         return Hold(self, way, answer, asked, carried_tokens)
 
@@ -78,7 +83,17 @@ class Account:
 class Hold:
     """The money side of one attempt."""
 
-    __slots__ = ("_account", "_answer", "_asked", "_carried_tokens", "_group", "_is_closed", "_nusd", "_way")
+    __slots__ = (
+        "_account",
+        "_answer",
+        "_asked",
+        "_carried_tokens",
+        "_group",
+        "_is_closed",
+        "_nusd",
+        "_spill_nusd",
+        "_way",
+    )
 
     def __init__(self, account: Account, way: Way, answer: Answer, asked: ApiRequest, carried_tokens: int) -> None:
         self._account = account
@@ -86,11 +101,15 @@ class Hold:
         self._answer = answer
         self._asked = asked
         self._carried_tokens = carried_tokens
-        self._nusd = 0
+        self._nusd = self._spill_nusd = 0
         self._group: Group | None = None
         self._is_closed = False
 
     def __aenter__(self) -> Awaitable[None]:
+        spill = self._way.plan.spill
+        return self._enter() if spill is None else self._enter_by_spill(spill)
+
+    def _enter(self) -> Awaitable[None]:
         budgets = self._way.call.principal.budgets
         purses = self._account.purses
         if not budgets or purses is None:
@@ -122,6 +141,21 @@ class Hold:
     def lose(self) -> None:
         """Write the row for an attempt that is cancelled because another was faster."""
         self._write(0, HEDGE_LOST, None, self._account.now())
+
+    async def _enter_by_spill(self, spill: SpillBudget) -> None:
+        """Hold it from what the tenant may spend on targets in reserve, beside its budgets."""
+        way, now = self._way, self._account.now
+        target, tenant = way.plan.candidate.target, way.call.principal.tenant
+        bound = cost_of(bound_usage(self._asked, target, self._carried_tokens), target, way.wildcard)
+        if bound is None or not spill.try_hold(tenant, bound, now()):
+            why = "has no price" if bound is None else "may cost more than the tenant's spill budget has left"
+            raise SpillSpent(f"Target {target.name!r} {why}.", None, spill.room_in_s(tenant, now()))
+        self._spill_nusd = bound
+        try:
+            await self._enter()
+        except BaseException:
+            spill.settle(tenant, bound, 0, now())
+            raise
 
     def _find_bound(self, purses: Purses, budgets: tuple[str, ...]) -> int:
         target = self._way.plan.candidate.target
@@ -176,6 +210,8 @@ class Hold:
         )
         if group is not None and self._account.purses is not None:
             self._account.purses.settle(group, self._nusd, cost_nusd or 0)
+        if way.plan.spill is not None:
+            way.plan.spill.settle(call.principal.tenant, self._spill_nusd, cost_nusd or 0, self._account.now())
 
     def _usage(self, *, was_cancelled: bool) -> Usage | None:
         """As the upstream counted; else, where it had worked, an estimate: nothing is free because somebody hung up."""

@@ -9,6 +9,8 @@ from turnout.models.target import Endpoint, Target
 from turnout.router.cache.policy import CachePolicy
 from turnout.router.choose.terms import Term
 from turnout.router.money.policy import MoneyPolicy
+from turnout.router.plan.aims import Objective, Weights
+from turnout.router.plan.spill.terms import Spill
 from turnout.router.tiers import Tiers
 
 _MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
@@ -117,11 +119,17 @@ class Routing:
         strategy: names with weights; one alone, or several that are weighed against each other.
         home: the gateway's own region, or "".
         places: latitude and longitude of regions, in degrees.
+        objective: when an answer is in time.
+        weights: what `balanced` takes things to be worth.
+        spill: targets in reserve; None where all are asked alike.
     """
 
     strategy: tuple[tuple[str, float], ...] = (("power_of_two", 1.0),)
     home: str = ""
     places: tuple[tuple[str, tuple[float, float]], ...] = ()
+    objective: Objective = field(default_factory=Objective)
+    weights: Weights = field(default_factory=Weights)
+    spill: Spill | None = None
 
 
 @dataclass(frozen=True, slots=True)

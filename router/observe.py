@@ -78,6 +78,7 @@ class Observer(Collector):
         self._continued: Counts = defaultdict(int)
         self._hedges: Counts = defaultdict(int)
         self._degraded: Counts = defaultdict(int)
+        self._spills: Counts = defaultdict(int)
         self._limited: Counts = defaultdict(int)
         self._limit_wait = Histogram(_SECONDS)
         self.in_flight = 0
@@ -122,6 +123,10 @@ class Observer(Collector):
     def degrade(self, kind: str) -> None:
         """Count an answer given because nothing could answer."""
         self._degraded[(kind,)] += 1
+
+    def switch_spill(self, model: str, event: str) -> None:
+        """Count that a model's requests began or ceased to go to targets in reserve: `spill_began`, `bridge_ended` and the like."""
+        self._spills[model, event] += 1
 
     def limited(self, kind: str, unit: str, action: str) -> None:
         """Count what a limit of ours did to a request: `refused`, `waited`, or `soft` where it's only told."""
@@ -178,6 +183,7 @@ class Observer(Collector):
             "Requests that a limit held up, refused or told of, by whose limit of what.",
             ["bucket_kind", "unit", "action"],
         )
+        yield self._spills, "turnout_spill_switches", "Beginnings and ends of spilling and bridging.", [model, "event"]
         yield self._degraded, "turnout_degraded", "Answers given because nothing could answer, by kind.", ["kind"]
 
     def _requests(self, names: Sequence[str]) -> Metric:

@@ -37,6 +37,7 @@ from turnout.router.money.purses import Purses
 from turnout.router.observe import Observer
 from turnout.router.outbox import Outbox
 from turnout.router.plan.fleet import Fleet
+from turnout.router.plan.spill.spillways import Spillways
 from turnout.router.plan.strategies.named import Strategies
 from turnout.serve.active_config import ActiveConfig
 from turnout.serve.collector import rest_collector
@@ -81,14 +82,14 @@ class Router:
         self._spooling = Spooling(args.spool, self._name, self._outbox, self._link)
         self._fleet = Fleet()
         self._slots = Slots()
-        self._strategies = Strategies(random.Random())
         self._explanations = Explanations(self._outbox, time.monotonic, random.random)
         self._issuers = Issuers(time.time)
         self._directory = Directory(self._issuers.sessions)
         self._embeddings = Embeddings(PoolEmbeddings(self._fleet, self._upstream))
-        self._chooser = Chooser(Offers(self._fleet, self._strategies, time.monotonic), self._embeddings)
         self._observer = Observer(self._fleet, self._slots, time.monotonic)
-        self._limiter = Limiter(self._observer, time.monotonic, NOTHING)
+        self._limiter = limiter = Limiter(self._observer, time.monotonic, NOTHING)
+        self._strategies = Strategies(random.Random(), Spillways(self._observer, lambda: limiter.share.part))
+        self._chooser = Chooser(Offers(self._fleet, self._strategies, time.monotonic), self._embeddings)
         references = Secrets(os.environ, context.get_node_id())
         self._replaying = Replaying(args.idempotency, references, self._name)
         self._gateway = self._make_gateway()

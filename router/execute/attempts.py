@@ -34,6 +34,7 @@ from turnout.router.execute.slots import Slots
 from turnout.router.execute.turns import Turns
 from turnout.router.explain import Explanations
 from turnout.router.plan.fleet import Candidate, Fleet
+from turnout.router.plan.spill.budget import SpillSpent
 from turnout.router.plan.strategies.named import Strategies
 from turnout.router.stream import Lane, Reply
 
@@ -208,6 +209,8 @@ class Attempts:
             return await self._try(course, place, course.begin_attempt(), reply, None)
         except BudgetExceeded as error:
             course.note_unpaid(place.plan.candidate, error.message)
+        except SpillSpent:
+            course.decline(place.plan.candidate)
         except NoTarget:
             if not course.try_spill(self._now()):
                 raise
@@ -335,7 +338,7 @@ class Attempts:
 
     def _ask(self, call: Call, place: Place) -> ApiRequest:
         """The request as it's sent there."""
-        asked = self._account.cap(call, place.route, place.plan.candidate.target)
+        asked = self._account.cap(call, place.route, place.plan)
         return asked if asked.wildcard == place.wildcard else structs.replace(asked, wildcard=place.wildcard)
 
     def _find_cause(self, call: Call, provider: Provider, outcome: Outcome, answer: Answer) -> Cause | None:

@@ -15,6 +15,7 @@ from turnout.router.plan.breaker import CLOSED
 from turnout.router.plan.constraints import Fits
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.query import Query
+from turnout.router.plan.spill.spilling import EXCEPTIONS
 from turnout.router.plan.strategies.named import Strategies
 from turnout.router.plan.strategy import RoutePlan
 
@@ -157,6 +158,11 @@ class Course:
         """Hear that a place can't go on with what the client has of an answer."""
         self._tried.append(candidate)
 
+    def decline(self, candidate: Candidate) -> None:
+        """Hear that an attempt there was begun by nobody, since it's in reserve and its budget doesn't cover this."""
+        self.attempts -= 1
+        self._silent.append(candidate)
+
     def look_again(self, place: Place, now: float) -> Place:
         """`place`, or another for the same model if nothing may begin there any more."""
         if place.plan.candidate.may_begin(now):
@@ -178,6 +184,8 @@ class Course:
         try:
             plan = self._plan(self._route, (place.plan.candidate,), now)
         except NoTarget:
+            return None
+        if plan.reason in EXCEPTIONS:
             return None
         return Place(_rename(plan, "hedge"), self._route, self._fallbacks, self._wildcard)
 
@@ -330,16 +338,18 @@ class Course:
         self, route: ModelRoute, tried: Sequence[Candidate], now: float, *, even_ejected: bool = False
     ) -> RoutePlan:
         call = self._call
-        query = Query(call.constraints, call.features, now, tried, even_ejected)
+        query = Query(call.constraints, call.features, now, tried, even_ejected, call.principal.tenant)
         return self._strategies.of(route, call.constraints).plan(self._fleet.candidates(route.name), query)
 
     def _place(self, plan: RoutePlan) -> Place:
         return Place(self._explain(plan), self._route, self._fallbacks, self._wildcard)
 
     def _explain(self, plan: RoutePlan) -> RoutePlan:
-        """`plan` with why its model was chosen, where it was: that says more than how it picked among its places."""
+        """`plan` with why its model was chosen, where it was: that says more than how it picked among its places, exceptions aside."""
         choice = self._call.choice
-        return plan if choice is None or self._fallbacks else structs.replace(plan, reason=choice.reason)
+        if choice is None or self._fallbacks or plan.reason in EXCEPTIONS:
+            return plan
+        return structs.replace(plan, reason=choice.reason)
 
     def _may_move(self, plan: RoutePlan, cause: Cause | None, now: float, *, is_same_model: bool = True) -> bool:
         """Whether another attempt elsewhere is free or can be paid."""

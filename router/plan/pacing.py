@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from turnout.router.plan.predict.drain import Drain
 from turnout.router.plan.predict.outlook import Outlook
 
 LOOK = 32
@@ -24,6 +25,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     Attributes:
         objective_s: a first token is in time when it comes so soon.
+        token_s: an endpoint gets no more at once than leave it so quick from token to token; None for as many as come.
         gap_s: a new answer has so long for itself before the next long prompt begins.
         gap_share: of what a prompt takes to prefill, it waits no longer than this for such a gap.
         together_s: prompts that take less than this, all in all, are begun at once; about half a step of an engine.
@@ -38,6 +40,7 @@ class Terms(msgspec.Struct, frozen=True):
     """
 
     objective_s: float = 2.0
+    token_s: float | None = None
     gap_s: float = 0.1
     gap_share: float = 0.15
     together_s: float = 0.1
@@ -92,12 +95,13 @@ class Pacing:
         wake_at: loop time at which somebody may begin, if nothing happens before; set by `next`, None if nobody waits for time to pass.
     """
 
-    __slots__ = ("_held", "terms", "wake_at")
+    __slots__ = ("_drain", "_held", "terms", "wake_at")
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self.wake_at: float | None = None
         self._held: dict[Held, None] = {}
+        self._drain = Drain()
 
     def __repr__(self) -> str:
         return f"<Pacing {len(self._held)} held>"
@@ -105,20 +109,28 @@ class Pacing:
     def __len__(self) -> int:
         return len(self._held)
 
+    @property
+    def wait_s(self) -> float:
+        """Seconds until those that are held back now are let go, as fast as others lately were; nobody may wait so long, or everybody."""
+        return self._drain.wait_s
+
     def add(self, held: Held) -> None:
         """Hold it back."""
         self._held[held] = None
+        self._drain.add(held.least_tokens, held.since)
 
     def discard(self, held: Held) -> None:
         """It doesn't wait any more."""
-        self._held.pop(held, None)
+        if held in self._held:
+            del self._held[held]
+            self._drain.discard(held.least_tokens)
 
     def may_begin(self, outlook: Outlook, prompt_tokens: int, new_tokens: int, now: float) -> bool:
         """Whether a prompt with so many uncached tokens may be sent to this endpoint now."""
         if not outlook.pace.is_known:
             return True
         place = _Place(outlook, self.terms, now)
-        return place.begins_in(prompt_tokens, place.prefill_s(new_tokens)) <= 0.0
+        return not place.is_crowded and place.begins_in(prompt_tokens, place.prefill_s(new_tokens)) <= 0.0
 
     def next(self, now: float) -> Held | None:
         """Who may begin now, with `at` saying where; it waits no more. None if nobody may."""
@@ -142,21 +154,24 @@ class Pacing:
                 best, best_rank = held, rank
         if best is not None:
             del self._held[best]
+            self._drain.let_go(best.least_tokens, now)
         return best
 
     def _rank(self, held: Held, survey: "_Survey", now: float, *, is_impatient: bool) -> tuple[int, bool, float] | None:
         """Its place among those that wait, lower first, and its `at`; None if it should go on waiting."""
         best_s, at, best_in, prefill_s = math.inf, -1, 0.0, 0.0
         for number, place in enumerate(survey.places):
+            if place.is_crowded:
+                continue
             own_s = place.start_s + place.slope_s * held.new_tokens[number]
             begins_in = place.begins_in(held.prompt_tokens, own_s)
             cost_s = begins_in + own_s * place.factor if begins_in > 0.0 else own_s * place.factor
             if cost_s < best_s:
                 best_s, at, best_in, prefill_s = cost_s, number, begins_in, own_s
-        if best_in > 0.0 and not is_impatient:
-            self._wake(now + best_in)
-            return None
         terms = self.terms
+        if at < 0 or (best_in > 0.0 and not is_impatient):
+            self._wake(now + (terms.gap_s if at < 0 else best_in))
+            return None
         age_s = now - held.since
         is_late = age_s + prefill_s > terms.objective_s
         held.is_long = is_late and prefill_s > terms.long_s
@@ -176,7 +191,18 @@ class Pacing:
 class _Place:
     """One endpoint at one moment, with what doesn't depend on the request."""
 
-    __slots__ = ("_is_engine", "_opens_in", "_room", "_terms", "_wait_s", "factor", "opens_in", "slope_s", "start_s")
+    __slots__ = (
+        "_is_engine",
+        "_opens_in",
+        "_room",
+        "_terms",
+        "_wait_s",
+        "factor",
+        "is_crowded",
+        "opens_in",
+        "slope_s",
+        "start_s",
+    )
 
     def __init__(self, outlook: Outlook, terms: Terms, now: float) -> None:
         work, pace = outlook.work, outlook.pace
@@ -191,7 +217,8 @@ class _Place:
         self._opens_in = work.first_at - now
         room = work.room_tokens
         self._room = math.inf if room is None or not work.running else room - work.resident_tokens
-        self.opens_in = 0.0 if wait_s < terms.together_s else self._wait_s
+        self.is_crowded = _is_crowded(outlook, terms, now)
+        self.opens_in = terms.gap_s if self.is_crowded else 0.0 if wait_s < terms.together_s else self._wait_s
 
     def prefill_s(self, new_tokens: int) -> float:
         return self.start_s + self.slope_s * new_tokens
@@ -207,6 +234,14 @@ class _Place:
         if wait_s > 0.0:
             return 0.0 if wait_s + prefill_s <= terms.together_s else wait_s + gap_s
         return self._opens_in + gap_s
+
+
+def _is_crowded(outlook: Outlook, terms: Terms, now: float) -> bool:
+    """Whether one more answer would take all there beyond the objective; one that can't be met even by an answer alone keeps nobody out."""
+    pace, batch = outlook.pace, outlook.work.batch(now)
+    if terms.token_s is None or not outlook.work.is_engine or not pace.token.is_warm:
+        return False
+    return pace.token.at(batch + 1.0) > terms.token_s >= pace.token.at(1.0)
 
 
 class _Survey:

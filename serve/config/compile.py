@@ -8,7 +8,7 @@ from msgspec import structs
 from turnout.models.access import WILDCARD, Principal
 from turnout.models.catalog.rates import Quotes, Rates
 from turnout.models.target import Endpoint, Target
-from turnout.router.catalogue import Catalogue, ModelRoute
+from turnout.router.catalogue import Catalogue, ModelRoute, Routing
 from turnout.router.tiers import Tier, Tiers, apply_tier
 from turnout.serve.config.choice_soundness import list_faults
 from turnout.serve.config.choosing import to_choices
@@ -210,10 +210,17 @@ def _compile_model(
         degrade=model.degrade.to_degrade(),
         hedging=model.hedging.to_hedging() if model.hedging else None,
         continues=model.continues,
-        routing=to_routing(model.strategy, config.region or "", config.regions),
+        routing=_compile_routing(model, targets, config),
         limits=(*config.limits.to_limits("global"), *model.limits.to_limits(f"model:{model.name}")),
         choices=to_choices(model.rules, model.auto),
     )
+
+
+def _compile_routing(model: ModelSettings, targets: Mapping[str, Target], config: DynamicConfig) -> Routing:
+    routing = to_routing(model.strategy, model.objective, model.balanced, config.region or "", config.regions)
+    if model.spill is None:
+        return routing
+    return replace(routing, spill=model.spill.to_spill(targets[target.name] for target in model.targets))
 
 
 def _compile_endpoints(config: DynamicConfig, secrets: Secrets) -> dict[str, tuple[Endpoint, ...]]:

@@ -24,8 +24,15 @@ from turnout.serve.config.resilience import (
     RetrySettings,
     TimeoutSettings,
 )
-from turnout.serve.config.routing import CardSettings, PlaceSettings, StrategySettings
+from turnout.serve.config.routing import (
+    BalancedSettings,
+    CardSettings,
+    ObjectiveSettings,
+    PlaceSettings,
+    StrategySettings,
+)
 from turnout.serve.config.secret import Secrets
+from turnout.serve.config.spill import SpillSettings
 from turnout.serve.config.tiers import TierSettings
 
 
@@ -213,6 +220,9 @@ class ModelSettings(Settings):
         rules: for whom another model answers; the first that fits counts, and where none does, `auto` or the targets.
         auto: other models, of which each request gets the one that fits it. Its targets are theirs.
         strategy: how they're spread; one name, or several with weights, such as `{cost: 2, latency: 1}`. docs/routing.md has what each does.
+        objective: how soon its answers should come.
+        balanced: what that strategy takes things to be worth.
+        spill: remote targets in reserve, for when the others would be too slow or aren't there; off unless said (`{}` for all remote ones).
         timeouts: for its requests.
         retries: how often a request is tried again.
         fallbacks: which other models answer when this one can't.
@@ -232,6 +242,9 @@ class ModelSettings(Settings):
     rules: RulesSettings = ()
     auto: AutoField = None
     strategy: StrategySettings = "power_of_two"
+    objective: ObjectiveSettings = ObjectiveSettings()
+    balanced: BalancedSettings = BalancedSettings()
+    spill: SpillSettings | None = None
     timeouts: TimeoutSettings = TimeoutSettings()
     retries: RetrySettings = RetrySettings()
     fallbacks: FallbackSettings = FallbackSettings()
@@ -248,6 +261,20 @@ class ModelSettings(Settings):
             raise ValueError("targets is missing: what answers for it, such as [{name: here, pool: llama}]")
         if self.targets and self.auto is not None:
             raise ValueError("a model with auto has no targets: it's answered by those of the models that auto names")
+        return self
+
+    @model_validator(mode="after")
+    def _check_reserve(self) -> Self:
+        if self.spill is None:
+            return self
+        if self.strategy != "balanced":
+            raise ValueError("spill goes by predictions, which only strategy balanced makes: add strategy: balanced")
+        remote = {target.name for target in self.targets if target.provider is not None}
+        unknown = sorted(self.spill.to - remote)
+        if unknown:
+            raise ValueError(f"spill.to names {', '.join(unknown)}, which {self.name!r} has no remote target for")
+        if not remote or len(self.spill.to or remote) == len(self.targets):
+            raise ValueError("spill needs a remote target in reserve, and another that answers as long as it can")
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,8 @@ from pydantic import Field, PositiveInt
 
 from turnout.models.target import Capability, ModelCard
 from turnout.router.catalogue import Routing
-from turnout.serve.config.fields import Region, Settings
+from turnout.router.plan.aims import Objective, Weights
+from turnout.serve.config.fields import Region, Seconds, Settings
 
 StrategyName = Literal[
     "round_robin",
@@ -23,6 +24,7 @@ StrategyName = Literal[
 ]
 Weight = Annotated[float, Field(gt=0, le=1_000_000)]
 StrategySettings = StrategyName | Annotated[dict[StrategyName, Weight], Field(min_length=1)]
+Worth = Annotated[float, Field(ge=0, le=1_000_000)]
 TaskName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
@@ -59,8 +61,50 @@ class CardSettings(Settings):
         return ModelCard(self.capabilities, self.context_tokens, self.quality, self.tasks)
 
 
-def to_routing(strategy: StrategySettings, region: str, regions: dict[Region, PlaceSettings]) -> Routing:
+class ObjectiveSettings(Settings):
+    """
+    How soon a model's answers should come.
+
+    Attributes:
+        first_token_s: a first token is in time when it comes so soon: `balanced` lets those go first that still can be.
+        token_s: from token to token: `balanced` sends a replica no more at once than leave it so quick. Unless said, as many as come.
+    """
+
+    first_token_s: Seconds = 2.0
+    token_s: Seconds | None = None
+
+    def to_objective(self) -> Objective:
+        """The same for the router."""
+        return Objective(self.first_token_s, self.token_s)
+
+
+class BalancedSettings(Settings):
+    """
+    What `balanced` takes things to be worth, in seconds of waiting for the first token.
+
+    Attributes:
+        batch: a second of prefill, to each sequence that runs beside it.
+        answer: a second of the rest of the answer.
+        usd: a US dollar.
+    """
+
+    batch: Worth = 0.02
+    answer: Worth = 0.02
+    usd: Worth = 100.0
+
+    def to_weights(self) -> Weights:
+        """The same for the router."""
+        return Weights(self.batch, self.answer, self.usd)
+
+
+def to_routing(
+    strategy: StrategySettings,
+    objective: ObjectiveSettings,
+    balanced: BalancedSettings,
+    region: str,
+    regions: dict[Region, PlaceSettings],
+) -> Routing:
     """The same for the router."""
     named = {strategy: 1.0} if isinstance(strategy, str) else strategy
     places = tuple((name, (place.latitude, place.longitude)) for name, place in sorted(regions.items()))
-    return Routing(tuple(named.items()), region, places)
+    return Routing(tuple(named.items()), region, places, objective.to_objective(), balanced.to_weights())

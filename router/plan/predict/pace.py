@@ -7,6 +7,9 @@ from turnout.router.plan.predict.fit import Line
 FORGIVEN_S = 8.0
 """Half-life of what is held against an endpoint that isn't asked: one five times too slow looks a third too slow after 16 s, and is tried again."""
 
+FOUNDED_S = 30.0
+"""An expectation that no first token has confirmed for so long keeps nobody away: else a wrong one would never be set right."""
+
 _STEP, _SMALL_STEP = 0.35, 0.1
 _FAR = math.log(1.5)
 _LEAST, _MOST = math.log(0.75), math.log(16.0)
@@ -44,6 +47,10 @@ class Pace:
     def is_known(self) -> bool:
         """Whether predictions can be made."""
         return self.first.is_warm
+
+    def is_founded(self, now: float) -> bool:
+        """Whether predictions are good enough to refuse by: made from this endpoint's own answers, and lately."""
+        return self.first.is_warm and now - self._slowed_at < FOUNDED_S
 
     def take_after(self, sibling: "Pace") -> None:
         """Begin as another endpoint is: a replica that nobody has asked yet is most likely like the others."""

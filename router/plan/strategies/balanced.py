@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-import msgspec
-
+from turnout.router.plan.aims import Weights
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.predict.outlook import Outlook
 from turnout.router.plan.predict.shortlist import MOST, shortlist
@@ -17,24 +16,9 @@ _ALIKE_S = 0.02
 
 _PICO = 1e-12
 
+_LIMITED_S = 2.0
+
 _CostOf = Callable[[Candidate, Outlook, Query, Sequence[int]], float]
-
-
-class Weights(msgspec.Struct, frozen=True):
-    """
-    What things are worth, in seconds of waiting for the first token.
-
-    Attributes:
-        batch: a second of prefill, to each sequence that runs there.
-        answer: a second of the rest of the answer.
-        usd: a US dollar.
-        limited: an endpoint that was rate limited when it was last asked.
-    """
-
-    batch: float = 0.02
-    answer: float = 0.02
-    usd: float = 100.0
-    limited: float = 2.0
 
 
 class Balanced:
@@ -96,7 +80,7 @@ class Balanced:
         price = price_pusd(candidate.target, features)
         if price:
             cost_s += weights.usd * price * _PICO
-        return cost_s + weights.limited if candidate.is_limited else cost_s
+        return cost_s + _LIMITED_S if candidate.is_limited else cost_s
 
     def _draw_two(self, candidates: Sequence[Candidate]) -> list[float]:
         count = len(candidates)

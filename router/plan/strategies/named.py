@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from turnout.router.catalogue import ModelRoute, Routing
 from turnout.router.plan.constraints import FILTERS
 from turnout.router.plan.pacing import Pacing, Terms
+from turnout.router.plan.spill.spilling import Spilling
+from turnout.router.plan.spill.spillways import Spillways
 from turnout.router.plan.strategies.balanced import Balanced
 from turnout.router.plan.strategies.blend import Blend
 from turnout.router.plan.strategies.cost import Cost
@@ -37,7 +39,7 @@ NAMED: Mapping[str, _Make] = {
     "region": lambda routing, rng: (Nearest(routing.home, dict(routing.places)), Best(rng)),
     "order": lambda _, rng: (Order(), Best(rng)),
     "sticky": lambda _, rng: (Sticky(), Best(rng)),
-    BALANCED: lambda _, rng: (Balanced(rng), NearBest(rng)),
+    BALANCED: lambda routing, rng: (Balanced(rng, routing.weights), NearBest(rng)),
 }
 """Every strategy that the config may name, alone or with others."""
 
@@ -52,27 +54,43 @@ class Strategies:
     Bounded by the catalogue's models and four ways of asking.
     """
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, spillways: Spillways | None = None) -> None:
+        """
+        Args:
+            rng: for all that they draw.
+            spillways: of models that spill; without them, none does.
+        """
         self._rng = rng
-        self._made: dict[tuple[str, str], tuple[Routing, Strategy]] = {}
+        self._spillways = spillways
+        self._made: dict[tuple[str, str], tuple[Routing, Strategy | Spilling]] = {}
 
     def __repr__(self) -> str:
         return (
             f"<Strategies {', '.join(sorted(f'{model}: {made.name}' for (model, _), (_, made) in self._made.items()))}>"
         )
 
-    def of(self, route: ModelRoute, constraints: Constraints) -> Strategy:
+    def of(self, route: ModelRoute, constraints: Constraints) -> Strategy | Spilling:
         """The strategy for one request: the model's, unless the caller's `provider{sort, order}` says another."""
         asked = _asked(constraints)
         made = self._made.get((route.name, asked))
         if made is None or made[0] is not route.routing:
-            made = self._made[route.name, asked] = (route.routing, compose(route.routing, self._rng, asked))
+            made = self._made[route.name, asked] = (route.routing, self._make(route, asked))
         return made[1]
 
     def keep_only(self, models: set[str]) -> None:
         """Forget those of models that are gone from the config."""
         for key in [key for key in self._made if key[0] not in models]:
             del self._made[key]
+        if self._spillways is not None:
+            self._spillways.keep_only(models)
+
+    def _make(self, route: ModelRoute, asked: str) -> Strategy | Spilling:
+        routing = route.routing
+        strategy = compose(routing, self._rng, asked)
+        if routing.spill is None or self._spillways is None:
+            return strategy
+        way = self._spillways.of(route.name, routing.spill)
+        return Spilling(strategy, routing.spill, routing.objective, way)
 
 
 def compose(routing: Routing, rng: random.Random, asked: str = "") -> Strategy:
@@ -86,10 +104,15 @@ def compose(routing: Routing, rng: random.Random, asked: str = "") -> Strategy:
         return Strategy(WISHED_ORDER, FILTERS, WishedOrder(), Best(rng), rng.random)
     if asked or len(routing.strategy) == 1:
         name = asked or routing.strategy[0][0]
-        pacing = Pacing(Terms()) if name == BALANCED else None
+        pacing = Pacing(_terms(routing)) if name == BALANCED else None
         return Strategy(name, FILTERS, *NAMED[name](routing, rng), rng.random, pacing)
     parts = [(NAMED[name](routing, rng)[0], weight) for name, weight in routing.strategy]
     return Strategy("+".join(name for name, _ in routing.strategy), FILTERS, Blend(parts), NearBest(rng), rng.random)
+
+
+def _terms(routing: Routing) -> Terms:
+    objective, weights = routing.objective, routing.weights
+    return Terms(objective_s=objective.first_token_s, token_s=objective.token_s, batch_weight=weights.batch)
 
 
 def _asked(constraints: Constraints) -> str:

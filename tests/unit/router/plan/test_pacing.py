@@ -160,3 +160,27 @@ def test_who_leaves_is_not_waited_for() -> None:
     pacing.add(gone)
     pacing.discard(gone)
     assert pacing.next(100.0) is None
+
+
+def test_an_endpoint_gets_no_more_at_once_than_the_objective_lets_it_have() -> None:
+    pacing, one = Pacing(Terms(token_s=0.015)), [known()]
+    for batch in (1, 5, 10, 20, 40):
+        one[0].pace.note_rest(batch, 0.010 + batch * 0.00025, 1)
+    stays = [one[0].begin(10, (), 99.0) for _ in range(20)]
+    for stay in stays:
+        one[0].first(stay, 99.0)
+    pacing.add(held(one, 400))
+    assert pacing.next(100.0 + TERMS.patience_s) is None, "patience doesn't run out on it"
+    assert pacing.wake_at is not None
+    assert not pacing.may_begin(one[0], 400, 400, 101.0)
+    for stay in stays[:4]:
+        one[0].end(stay, 101.0)
+    assert pacing.next(101.0) is not None
+
+
+def test_an_objective_that_no_answer_can_meet_keeps_nobody_out() -> None:
+    pacing, one = Pacing(Terms(token_s=0.001)), [known()]
+    for _ in range(10):
+        one[0].pace.note_rest(2, 0.010, 1)
+    one[0].first(one[0].begin(10, (), 99.0), 99.0)
+    assert pacing.may_begin(one[0], 400, 400, 100.0)

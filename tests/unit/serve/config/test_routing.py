@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from turnout.models.target import Capability, ModelCard
 from turnout.router.catalogue import Routing
+from turnout.router.plan.aims import Objective, Weights
 from turnout.router.plan.strategies.named import NAMED
 from turnout.serve.config.compile import compile_catalogue
 from turnout.serve.config.dynamic import DynamicConfig
@@ -37,6 +38,13 @@ def test_the_config_names_the_strategies_that_there_are() -> None:
 def test_one_strategy_or_several_with_weights() -> None:
     assert compiled({"strategy": "latency"}).routing == Routing((("latency", 1.0),))
     assert compiled({"strategy": {"cost": 2, "latency": 1}}).routing.strategy == (("cost", 2.0), ("latency", 1.0))
+
+
+def test_an_objective_and_what_balanced_takes_things_to_be_worth() -> None:
+    routing = compiled({"objective": {"first_token_s": 0.5, "token_s": 0.03}, "balanced": {"usd": 7}}).routing
+    assert routing.objective == Objective(0.5, 0.03)
+    assert routing.weights == Weights(usd=7.0)
+    assert compiled({}).routing.objective == Objective(2.0, None)
 
 
 @pytest.mark.parametrize("strategy", ["fastest", {}, {"cost": 0}, {"fastest": 1}, None])
