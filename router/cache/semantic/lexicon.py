@@ -29,7 +29,7 @@ _FORMS = {
     "had": "have", "has": "have", "held": "hold", "found": "find", "built": "build", "sold": "sell", "spent": "spend", "met": "meet", "knew": "know",
     "known": "know", "drove": "drive", "driven": "drive", "flew": "fly", "flown": "fly", "ate": "eat", "eaten": "eat", "forgot": "forget",
     "forgotten": "forget", "said": "say", "thought": "think", "brought": "bring", "owed": "owe", "stolen": "steal", "worn": "wear", "was": "be",
-    "were": "be", "is": "be", "are": "be", "am": "be", "been": "be", "being": "be", "an": "a", "feet": "foot", "teeth": "tooth",
+    "were": "be", "is": "be", "are": "be", "been": "be", "being": "be", "an": "a", "feet": "foot", "teeth": "tooth",
     "fees": "fee", "using": "use", "used": "use", "lives": "live", "dying": "die", "died": "die", "lent": "lend", "wives": "wife", "knives": "knife",
 }  # fmt: skip
 _NUMBERS = {

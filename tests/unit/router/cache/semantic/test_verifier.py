@@ -99,3 +99,7 @@ def test_a_pair_is_assessed_in_a_millisecond(lexicon: Lexicon) -> None:
     for _ in range(20):
         verifier.assess(one, other, 0.9)
     assert (time.process_time() - began) / 20 < 0.005
+
+
+def test_morning_isnt_evening_where_another_word_has_the_same_form(lexicon: Lexicon) -> None:
+    assert assess("How busy is the ferry at 8 am?", "How busy is the ferry at 8 pm?", lexicon, 0.99).risk == 1.0
