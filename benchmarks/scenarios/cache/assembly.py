@@ -7,13 +7,16 @@ from pathlib import Path
 from turnout.benchmarks.scenarios.cache.bound import measure_bound
 from turnout.benchmarks.scenarios.cache.lookup import measure_lookup
 from turnout.benchmarks.scenarios.cache.pairs.agents import measure_agents
+from turnout.benchmarks.scenarios.cache.pairs.collisions import measure_collisions
 from turnout.benchmarks.scenarios.cache.pairs.conversations import measure_conversations
 from turnout.benchmarks.scenarios.cache.pairs.traps import measure_traps
 from turnout.benchmarks.scenarios.cache.setup import FULL, QUICK, CacheSetup
 from turnout.benchmarks.steps import Step
 
-STEPS = ("bound", "lookup", "traps", "conversations", "agents")
+STEPS = ("bound", "lookup", "traps", "conversations", "agents", "collisions")
 """Every scenario, in its order."""
+
+_ONLY_FULL = frozenset({"collisions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Options:
 
 def plan_steps(options: Options) -> list[Step[CacheSetup]]:
     """The scenarios of this run."""
-    return [step for step in _describe_steps() if step.name in (options.only or STEPS)]
+    usual = [name for name in STEPS if not (options.is_quick and name in _ONLY_FULL)]
+    return [step for step in _describe_steps() if step.name in (options.only or usual)]
 
 
 def assemble(options: Options) -> CacheSetup:
@@ -56,3 +60,4 @@ def _describe_steps() -> Iterator[Step[CacheSetup]]:
     yield Step("traps", ("trap_pairs_hit_at_1pct_wrong",), measure_traps)
     yield Step("conversations", ("conversations_hit_at_1pct_wrong",), measure_conversations)
     yield Step("agents", ("stale_answers_in_10000_agent_steps",), measure_agents)
+    yield Step("collisions", ("collision_attack_success",), measure_collisions)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from turnout.router.cache.semantic.alignment import FEATURES, compare
 from turnout.router.cache.semantic.turns import TurnKind, classify_turn
-from turnout.router.cache.semantic.verifier import REFUSED, Assessment, Verifier
+from turnout.router.cache.semantic.verifier import TURNED, Assessment, Verifier
 from turnout.router.cache.semantic.wording import Wording
 
 ASSISTANT, USER = "assistant", "user"
@@ -108,5 +108,5 @@ def _find_turned(a: Sequence[Message], b: Sequence[Message], likeness: NDArray[n
         features = dict(
             zip(FEATURES, compare(message.wording, b[column].wording, float(likeness[row, column])), strict=True)
         )
-        found += [code for code in REFUSED if features[code]]
+        found += [code for code in TURNED if features[code]]
     return found

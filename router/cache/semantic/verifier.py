@@ -10,10 +10,23 @@ from typing import Self
 from turnout.router.cache.semantic.alignment import FEATURES, compare
 from turnout.router.cache.semantic.wording import Wording
 
-REFUSED = ("number", "opposite", "alternative", "names", "role", "slot")
-"""Differences that no likeness outweighs: each alone makes the risk 1."""
+TURNED = ("number", "opposite", "alternative", "names", "role", "slot")
+"""Differences that no likeness outweighs: one thing stands for another."""
 
-_REASONS = ("number", "number_missing", "negation", "opposite", "alternative", "special", "person", "name", "role")
+_REFUSED = (*TURNED, "inserted")
+
+_REASONS = (
+    "number",
+    "number_missing",
+    "negation",
+    "opposite",
+    "alternative",
+    "special",
+    "inserted",
+    "person",
+    "name",
+    "role",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ class Verifier:
         features = compare(asked, stored, cosine)
         found = dict(zip(FEATURES, features, strict=True))
         reasons = tuple(name for name in _REASONS if found[name])
-        if any(found[name] for name in REFUSED):
+        if any(found[name] for name in _REFUSED):
             return Assessment(1.0, reasons)
         return Assessment(self.estimate(features), reasons)
 

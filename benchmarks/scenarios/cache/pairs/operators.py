@@ -186,8 +186,9 @@ def qualify(text: str, material: Material, randomness: random.Random) -> str | N
 def specialise(text: str, material: Material, randomness: random.Random) -> str | None:
     """A kind of a thing for the thing, such as a joint account, by the phrases of the lexicon."""
     lowered = f" {text.lower().rstrip('?.! ')} "
+    phrases = [phrase for group in (*material.synonyms, *material.alternatives) for phrase in group]
     phrases = [
-        phrase for group in (*material.synonyms, *material.alternatives) for phrase in group if phrase.count(" ") == 1
+        phrase for phrase in phrases if [len(word) >= _SHORTEST_WORD - 1 for word in phrase.split()] == [True, True]
     ]
     kinds = [phrase for phrase in phrases if f" {phrase.split()[1]} " in lowered and phrase not in lowered]
     if not kinds:

@@ -20,6 +20,7 @@ REFUSED = [
         "role",
     ),
     ("Which fertiliser suits my orchids?", "Which fertiliser suits my cactus?", "slot"),
+    ("What are the rules of chess?", "What are the rules of underwater chess?", "inserted"),
 ]
 SAME = [
     ("How do I cancel my subscription?", "How can I cancel my subscription please?"),
