@@ -84,7 +84,8 @@ def _match(one: Term, other: Term) -> float:
         return _SAME
     if one.kind == "number" or other.kind == "number":
         return 0.0
-    if one.meanings & other.meanings:
+    is_opposite = any(side ^ 1 in other.sides and side not in other.sides for side in one.sides)
+    if one.meanings & other.meanings and not is_opposite:
         return _MEANT
     if _are_misspelt(one, other):
         return _TYPO
