@@ -7,15 +7,31 @@ from pathlib import Path
 
 from turnout.benchmarks.scenarios.routing.choosing import measure_rules
 from turnout.benchmarks.scenarios.routing.deciding import measure_decisions, measure_shortlist
+from turnout.benchmarks.scenarios.routing.overload import measure_overload
 from turnout.benchmarks.scenarios.routing.predicting import measure_prediction, measure_slow_target
 from turnout.benchmarks.scenarios.routing.quality.nine_models import measure_nine_models
 from turnout.benchmarks.scenarios.routing.quality.pairs import measure_pairs
 from turnout.benchmarks.scenarios.routing.replaying import measure_replay
 from turnout.benchmarks.scenarios.routing.setup import RoutingSetup
+from turnout.benchmarks.scenarios.routing.spill import measure_spill
 from turnout.benchmarks.steps import Step
 
-STEPS = ("decisions", "rules", "replay", "shortlist", "prediction", "slow_target", "nine_models", "pairs")
+STEPS = (
+    "decisions",
+    "rules",
+    "replay",
+    "shortlist",
+    "prediction",
+    "slow_target",
+    "overload",
+    "spill",
+    "nine_models",
+    "pairs",
+)
 """Every scenario, in its order."""
+
+UNHURRIED = frozenset({"spill"})
+"""Those that the short form leaves out, unless they're asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,8 @@ class Options:
 
 def plan_steps(options: Options) -> list[Step[RoutingSetup]]:
     """The scenarios of this run."""
-    return [step for step in _describe_steps() if step.name in (options.only or STEPS)]
+    wanted = options.only or [name for name in STEPS if not (options.is_quick and name in UNHURRIED)]
+    return [step for step in _describe_steps() if step.name in wanted]
 
 
 def assemble(options: Options, stack: ExitStack) -> RoutingSetup:
@@ -58,6 +75,8 @@ def _describe_steps() -> Iterator[Step[RoutingSetup]]:
     yield Step("shortlist", ("shortlist_regret",), measure_shortlist)
     yield Step("prediction", ("ttft_prediction_error",), measure_prediction)
     yield Step("slow_target", ("requests_until_traffic_left_a_slow_target",), measure_slow_target)
+    yield Step("overload", ("goodput_at_1.5x_overload",), measure_overload)
+    yield Step("spill", (), measure_spill)
     yield Step(
         "nine_models",
         ("nine_models_points_over_best_single", "nine_models_cost_at_best_single_accuracy", "calibration_error"),

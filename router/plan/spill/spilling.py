@@ -64,7 +64,7 @@ class Spilling:
             return self._go_away(away, query, BRIDGE, nothing)
         self._way.note_bridge(query.now, is_needed=False)
         share = self._foresee(here, query)
-        if share is None or not self._way.is_wanted(share, query.now):
+        if share is None or self._is_spent(query) or not self._way.is_wanted(share, query.now):
             return here
         return self._find_better(here, away, query)
 
@@ -87,6 +87,10 @@ class Spilling:
         token_s = self._objective.token_s
         return share if token_s is None else max(share, seen.token_s / token_s)
 
+    def _is_spent(self, query: Query) -> bool:
+        budget = self._way.budget
+        return budget is not None and budget.left_nusd(query.tenant, query.now) <= 0
+
     def _find_better(self, here: RoutePlan, away: Sequence[Candidate], query: Query) -> RoutePlan:
         """The place in reserve, where one may answer and isn't known to be as slow."""
         try:
@@ -104,7 +108,7 @@ class Spilling:
             NoTarget: they can't answer either; `nothing` where that is no worse.
         """
         budget = self._way.budget
-        if budget is not None and budget.left_nusd(query.tenant, query.now) <= 0:
+        if budget is not None and self._is_spent(query):
             if nothing is not None and TOO_LATE in nothing.reasons:
                 raise nothing
             wait_s = budget.room_in_s(query.tenant, query.now)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from turnout.benchmarks.scenarios.routing.replay.replica import Engine, Replica, Sequence
 from turnout.benchmarks.scenarios.routing.replay.traces import Request
+from turnout.models.errors import NoTarget
 from turnout.models.target import Endpoint, Load, Target
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.pacing import Held, Pacing
 from turnout.router.plan.predict.blocks import Blocks
 from turnout.router.plan.predict.work import Stay
 from turnout.router.plan.query import Query
-from turnout.router.plan.strategy import Strategy
+from turnout.router.plan.strategy import RoutePlan, Strategy
 from turnout.router.values import Constraints, Features
 
 ANYWHERE = Constraints(is_local_only=False, deadline_at=math.inf)
@@ -70,14 +71,35 @@ def make_candidates(count: int) -> list[Candidate]:
 
 
 class SimulatedFleet:
-    """Owns replicas, what the router knows of them, and the clock, for one replay of one trace."""
+    """
+    Owns replicas, what the router knows of them, and the clock, for one replay of one trace.
 
-    def __init__(self, strategy: Strategy, engines: Rows[Engine], changes: Rows[Change] = ()) -> None:
+    Attributes:
+        visits: one for each request that a replica got.
+        refused: the other requests.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        engines: Rows[Engine],
+        changes: Rows[Change] = (),
+        constraints: Constraints = ANYWHERE,
+    ) -> None:
+        """
+        Args:
+            strategy: plans.
+            engines: one replica each.
+            changes: of replicas, on the way.
+            constraints: of every request.
+        """
+        self._constraints = constraints
         self._strategy = strategy
         self._changes = changes
         self.replicas = [Replica(engine) for engine in engines]
         self.candidates = make_candidates(len(engines))
         self.visits: list[Visit] = []
+        self.refused: list[Request] = []
         self._under_way: dict[Sequence, Visit] = {}
         self._held: dict[Held, tuple[Request, Rows[Candidate]]] = {}
         self._pacing: Pacing | None = None
@@ -114,8 +136,16 @@ class SimulatedFleet:
 
     def arrive(self, request: Request) -> None:
         """A request comes."""
-        now, features = request.at_s, describe(request)
-        plan = self._strategy.plan(self.candidates, Query(ANYWHERE, features, now))
+        try:
+            plan = self._strategy.plan(self.candidates, Query(self._constraints, describe(request), request.at_s))
+        except NoTarget:
+            self.refused.append(request)
+            return
+        self.place(request, plan)
+
+    def place(self, request: Request, plan: RoutePlan) -> None:
+        """A request that goes to a replica is sent there, or held back."""
+        now = request.at_s
         outlook = plan.candidate.foreseen()
         new_tokens = outlook.count_new(request.prompt_tokens, request.blocks)
         self._pacing = plan.pacing
