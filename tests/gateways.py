@@ -26,6 +26,7 @@ from turnout.router.idempotency.replays import Replays
 from turnout.router.limit.limiter import Limiter
 from turnout.router.observe import Observer
 from turnout.router.plan.fleet import Fleet
+from turnout.router.plan.spill.spillways import Spillways
 from turnout.router.plan.strategies.named import Strategies
 from turnout.router.stages import Cache, Guard, Shape
 
@@ -63,7 +64,7 @@ class Rig:
         self.observer = Observer(self.fleet, self.slots, self.clock.now)
         self.limiter = Limiter(self.observer, self.clock.now)
         self.directory = Directory()
-        strategies = Strategies(random.Random(1))
+        strategies = Strategies(random.Random(1), Spillways(self.observer, lambda: 1.0))
         self.embedding = FakeEmbedding()
         self.embeddings = Embeddings(self.embedding)
         self.chooser = Chooser(Offers(self.fleet, strategies, self.clock.now), self.embeddings)

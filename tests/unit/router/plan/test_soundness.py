@@ -11,6 +11,9 @@ from turnout.models.target import Capability, Endpoint, ModelCard, Target
 from turnout.router.catalogue import Catalogue, ModelRoute, Routing
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.query import Query
+from turnout.router.plan.spill.spilling import EXCEPTIONS
+from turnout.router.plan.spill.spillways import Spillways
+from turnout.router.plan.spill.terms import Spill
 from turnout.router.plan.strategies.named import NAMED, Strategies
 from turnout.router.values import Constraints, Features
 
@@ -119,6 +122,44 @@ def test_no_strategy_sends_a_request_where_it_may_not_go(name: str) -> None:
             assert not allowed
             assert refusal.reasons
     assert refused > 20, "the cases are hard enough to leave nobody now and then"
+
+
+def test_nothing_spills_or_is_bridged_to_where_it_may_not_go() -> None:
+    rng = random.Random(11)
+    left = 0
+    for _ in range(CASES):
+        targets = tuple(random_target(rng, number) for number in range(rng.randint(2, 6)))
+        terms = Spill(frozenset(each.name for each in targets if not each.is_local), rng.choice((None, 0, 10**9)))
+        route = ModelRoute("m", targets, routing=Routing((("balanced", 1.0),), spill=terms))
+        running = tuple(each for each in targets if not each.is_local or rng.random() < 0.6)
+        candidates = [Candidate(each, Endpoint("e", "h", 1)) for each in running]
+        for each in candidates:
+            burden(each, rng)
+        asked = random_constraints(rng)
+        features = Features(rng.choice((1, 300, 5000)), rng.choice((None, 50, 4000)), rng.randbytes(16))
+        strategy = Strategies(rng, Spillways(Silent(), lambda: 1.0)).of(route, asked)
+        try:
+            plan = strategy.plan(candidates, Query(asked, features, 10.0, tenant="t"))
+        except NoTarget:
+            continue
+        assert may_answer(plan.candidate.target, asked, features)
+        left += plan.reason in EXCEPTIONS
+    assert left > 100, "many leave"
+
+
+def burden(candidate: Candidate, rng: random.Random) -> None:
+    """Teach what an endpoint is like, and leave it with work, or not."""
+    outlook = candidate.foreseen()
+    for number in range(rng.choice((0, 8))):
+        outlook.pace.note_first(1000 * (number + 1), 0.1 * (number + 1), 10.0)
+    outlook.begin(rng.choice((1, 100_000)), (), 10.0)
+
+
+class Silent:
+    """Hears of switches, and says nothing."""
+
+    def switch_spill(self, model: str, event: str) -> None:
+        """See `Tally`."""
 
 
 def test_waiting_is_advised_only_where_it_may_help() -> None:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from turnout.models.target import Capability, ModelCard
 from turnout.router.catalogue import Routing
 from turnout.router.plan.aims import Objective, Weights
+from turnout.router.plan.spill.terms import Spill
 from turnout.router.plan.strategies.named import NAMED
 from turnout.serve.config.compile import compile_catalogue
 from turnout.serve.config.dynamic import DynamicConfig
@@ -81,3 +82,28 @@ def test_a_card_says_what_a_model_is_good_for() -> None:
     assert compiled({"targets": [target]}).targets[0].card == ModelCard(
         frozenset({Capability.TOOLS, Capability.VISION}), 8192, 0.7, frozenset({"code"})
     )
+
+
+def test_all_remote_targets_are_in_reserve_unless_some_are_named() -> None:
+    targets = [{"name": "here", "pool": "p"}, {"name": "there", "provider": "far", "model": "x"}]
+    model = {"targets": targets, "strategy": "balanced"}
+    assert compiled({**model, "spill": {"usd_per_hour": 2.5}}).routing.spill == Spill(
+        frozenset({"there"}), 2_500_000_000
+    )
+    assert compiled({**model, "spill": {}}).routing.spill == Spill(frozenset({"there"}))
+    assert compiled(model).routing.spill is None
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"strategy": "cost"}, "add strategy: balanced"),
+        ({"spill": {"to": ["here"]}}, r"spill\.to names here"),
+        ({"targets": [{"name": "here", "pool": "p"}]}, "needs a remote target"),
+        ({"targets": [{"name": "there", "provider": "far", "model": "x"}]}, "another that answers"),
+    ],
+)
+def test_a_reserve_that_could_not_work_is_refused(change: dict[str, object], why: str) -> None:
+    targets = [{"name": "here", "pool": "p"}, {"name": "there", "provider": "far", "model": "x"}]
+    with pytest.raises(ValidationError, match=why):
+        compiled({"targets": targets, "strategy": "balanced", "spill": {}, **change})
