@@ -1,6 +1,9 @@
 """Which targets of a model are kept in reserve, as the cluster file says it."""
 
 from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import PlainSerializer
 
 from turnout.models.target import Target
 from turnout.router.plan.spill.terms import Spill
@@ -16,7 +19,7 @@ class SpillSettings(Settings):
         usd_per_hour: what the requests of one tenant may cost there within any hour; unless said, as much as they do.
     """
 
-    to: frozenset[AppName] = frozenset()
+    to: Annotated[frozenset[AppName], PlainSerializer(sorted, return_type=list[str])] = frozenset()
     usd_per_hour: HourlyNusd | None = None
 
     def to_spill(self, targets: Iterable[Target]) -> Spill:
