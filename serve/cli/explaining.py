@@ -40,7 +40,8 @@ def write_decision(decision: Decision) -> Iterator[str]:
     rows = [_write_row(each, decision) for each in ranked]
     for line in align([head, *rows]):
         yield f"  {line}"
-    yield f"  {_write_end(decision)}"
+    for line in _write_end(decision):
+        yield f"  {line}"
 
 
 def _write_reason(decision: Decision) -> str:
@@ -69,19 +70,18 @@ def _write_row(each: Considered, decision: Decision) -> tuple[str, ...]:
     )
 
 
-def _write_end(decision: Decision) -> str:
+def _write_end(decision: Decision) -> Iterator[str]:
     happened = decision.happened
     if happened is None:
-        return "under way"
-    parts = [_write_result(happened)]
+        yield "under way"
+        return
+    first = ""
     if happened.first_token_us is not None:
-        parts.append(f"first token after {happened.first_token_us / 1e6:.3f} s{_write_expected(decision)}")
-    parts.append(f"{happened.total_us / 1e6:.3f} s in all")
+        first = f", first token after {happened.first_token_us / 1e6:.3f} s{_write_expected(decision)}"
+    yield f"{_write_result(happened)}{first}, {happened.total_us / 1e6:.3f} s in all"
+    cost = "unknown" if happened.cost_nusd is None else f"{happened.cost_nusd / NUSD_IN_USD:.9f} USD"
     if happened.input_tokens or happened.output_tokens:
-        parts.append(f"{happened.input_tokens:,} + {happened.output_tokens:,} tokens")
-    if happened.cost_nusd is not None:
-        parts.append(f"{happened.cost_nusd / NUSD_IN_USD:.9f} USD")
-    return ", ".join(parts)
+        yield f"{happened.input_tokens:,} + {happened.output_tokens:,} tokens, price {cost}"
 
 
 def _write_result(happened: Happened) -> str:

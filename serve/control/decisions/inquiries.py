@@ -1,7 +1,7 @@
 """Asks all routers for the decisions of one request, over the reports that they send anyway."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import msgspec
@@ -79,7 +79,7 @@ class Inquiries:
             return inquiry.found
 
     @contextmanager
-    def _opened(self, request_id: str) -> Iterator[Inquiry]:
+    def _opened(self, request_id: str) -> Generator[Inquiry]:
         """The inquiry for a block; two that ask for the same share one."""
         inquiry = self._open.get(request_id)
         if inquiry is not None:
