@@ -124,7 +124,7 @@ class Routing:
         spill: targets in reserve; None where all are asked alike.
     """
 
-    strategy: tuple[tuple[str, float], ...] = (("power_of_two", 1.0),)
+    strategy: tuple[tuple[str, float], ...] = (("balanced", 1.0),)
     home: str = ""
     places: tuple[tuple[str, tuple[float, float]], ...] = ()
     objective: Objective = field(default_factory=Objective)

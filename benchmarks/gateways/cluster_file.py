@@ -10,6 +10,9 @@ import yaml
 KEYS_VARIABLE = "TURNOUT_BENCH_KEYS"
 UPSTREAM_KEY_VARIABLE = "TURNOUT_BENCH_UPSTREAM_KEY"
 
+STRATEGY = "power_of_two"
+"""Of models that don't say another: what a request costs before anything is predicted."""
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteModel:
@@ -42,7 +45,7 @@ class RemoteModel:
     def to_entry(self) -> dict[str, Any]:
         """Its entry among the cluster file's models."""
         target = {"name": self.name, "provider": self.provider_name, "model": self.upstream_model, **self.target}
-        return {"name": self.name, "targets": [target], **self.settings}
+        return {"name": self.name, "targets": [target], "strategy": STRATEGY, **self.settings}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class PoolModel:
     def to_entry(self) -> dict[str, Any]:
         """Its entry among the cluster file's models."""
         target = {"name": f"{self.name}-local", "pool": self.pool, **self.target}
-        return {"name": self.name, "targets": [target], **self.settings}
+        return {"name": self.name, "targets": [target], "strategy": STRATEGY, **self.settings}
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,7 +241,7 @@ class ModelSettings(Settings):
     targets: tuple[TargetSettings, ...] = ()
     rules: RulesSettings = ()
     auto: AutoField = None
-    strategy: StrategySettings = "power_of_two"
+    strategy: StrategySettings = "balanced"
     objective: ObjectiveSettings = ObjectiveSettings()
     balanced: BalancedSettings = BalancedSettings()
     spill: SpillSettings | None = None

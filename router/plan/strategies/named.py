@@ -28,6 +28,9 @@ _Make = Callable[[Routing, random.Random], tuple[Scorer, Picker]]
 BALANCED = "balanced"
 """The one that holds requests back, where it's alone."""
 
+UNFORESEEN = "power_of_two"
+"""The one in its place where a model has a single provider: that has neither a queue nor a rival, and what's learned of it would decide nothing."""
+
 NAMED: Mapping[str, _Make] = {
     "round_robin": lambda _, __: (Even(), LongestAgo()),
     "weighted": lambda _, rng: (Weight(), Proportional(rng)),
@@ -86,6 +89,8 @@ class Strategies:
 
     def _make(self, route: ModelRoute, asked: str) -> Strategy | Spilling:
         routing = route.routing
+        if not asked and _is_balanced_alone(routing) and _is_lone_provider(route):
+            asked = UNFORESEEN
         strategy = compose(routing, self._rng, asked)
         if routing.spill is None or self._spillways is None:
             return strategy
@@ -108,6 +113,14 @@ def compose(routing: Routing, rng: random.Random, asked: str = "") -> Strategy:
         return Strategy(name, FILTERS, *NAMED[name](routing, rng), rng.random, pacing)
     parts = [(NAMED[name](routing, rng)[0], weight) for name, weight in routing.strategy]
     return Strategy("+".join(name for name, _ in routing.strategy), FILTERS, Blend(parts), NearBest(rng), rng.random)
+
+
+def _is_balanced_alone(routing: Routing) -> bool:
+    return len(routing.strategy) == 1 and routing.strategy[0][0] == BALANCED
+
+
+def _is_lone_provider(route: ModelRoute) -> bool:
+    return len(route.targets) == 1 and route.targets[0].pool is None
 
 
 def _terms(routing: Routing) -> Terms:

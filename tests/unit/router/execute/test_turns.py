@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.fakes import FakeUpstream, streams
-from tests.gateways import LOCAL, STREAM, Rig, catalogue
+from tests.gateways import LOCAL, REMOTE, STREAM, Rig, catalogue
 from turnout.models.exchange import Out
 from turnout.models.target import Endpoint
 from turnout.models.upstream import Limits, Outcome, UpstreamRequest
@@ -103,6 +103,12 @@ async def test_what_answers_teach_reaches_the_endpoint() -> None:
 
 
 async def test_other_strategies_learn_nothing_and_pay_nothing() -> None:
-    made = Rig(FakeUpstream(streams(TOKEN, END)), catalogue(LOCAL))
+    made = Rig(FakeUpstream(streams(TOKEN, END)), catalogue(LOCAL, routing=Routing((("power_of_two", 1.0),))))
     await made.post(STREAM)
+    assert made.fleet.candidates("m")[0].outlook is None
+
+
+async def test_a_single_provider_is_neither_learned_from_nor_waited_for() -> None:
+    made = Rig(FakeUpstream(streams(TOKEN, END)), catalogue(REMOTE, routing=Routing((("balanced", 1.0),))))
+    assert (await made.post(STREAM)).status == 200
     assert made.fleet.candidates("m")[0].outlook is None
