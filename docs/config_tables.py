@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from turnout.serve.config import (
     arguments,
     choosing,
+    cache,
     cluster,
     counters,
     decisions,
@@ -53,8 +54,10 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("tls", arguments.TlsSettings),
     ("idempotency", idempotency.IdempotencySettings),
     ("spool", spool.SpoolSettings),
+    ("where answers are kept", cache.CacheStoreSettings),
     ("user_config of the router", dynamic.DynamicConfig),
     ("auth", dynamic.AuthSettings),
+    ("cache", cache.CacheSettings),
     ("oidc", oidc.OidcSettings),
     ("providers", dynamic.ProviderSettings),
     ("models", dynamic.ModelSettings),

@@ -19,6 +19,7 @@ from turnout.router.observe import Observer
 from turnout.router.plan.breaker import HALF_OPEN, OPEN
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.serve.active_config import ActiveConfig
+from turnout.serve.caching import Caching
 from turnout.serve.config.dynamic import DynamicConfig
 from turnout.serve.control.client import ControlLink
 from turnout.serve.control.report import Found, RouterReport, TargetReport, WatchAnswer
@@ -47,6 +48,7 @@ class ControlWatch:
         directory: Directory,
         limiter: Limiter,
         spooling: Spooling,
+        caching: Caching,
         explanations: Explanations,
     ) -> None:
         self._router = router
@@ -59,6 +61,7 @@ class ControlWatch:
         self._directory = directory
         self._limiter = limiter
         self._spooling = spooling
+        self._caching = caching
         self._explanations = explanations
         self._found: tuple[Found, ...] = ()
         self._given_up: Levels | None = None
@@ -135,6 +138,7 @@ class ControlWatch:
         if answer.prices is not None:
             self._config.set_quotes(answer.prices)
         if answer.overlay is not None:
+            self._caching.take(answer.overlay.purges)
             self._config.set_overlay(answer.overlay)
         if answer.limit_share is not None:
             self._given_up = self._limiter.set_share(answer.limit_share, answer.limit_levels) or self._given_up

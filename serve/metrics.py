@@ -1,6 +1,7 @@
 """Renders one replica's numbers as Prometheus text, and merges the texts of the replicas on a node."""
 
 from collections.abc import Iterable
+from itertools import chain
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -9,15 +10,15 @@ from prometheus_client.registry import Collector
 
 
 class _Labelled(Collector):
-    """A collector whose samples all carry the replica's name."""
+    """Collectors whose samples all carry the replica's name."""
 
-    def __init__(self, inner: Collector, replica: str) -> None:
-        self._inner = inner
+    def __init__(self, inner: Iterable[Collector], replica: str) -> None:
+        self._inner = tuple(inner)
         self._replica = replica
 
     def collect(self) -> Iterable[Metric]:
         """The same families, each sample with label `replica`."""
-        for family in self._inner.collect():
+        for family in chain.from_iterable(collector.collect() for collector in self._inner):
             family.samples = [
                 sample._replace(labels={**sample.labels, "replica": self._replica}) for sample in family.samples
             ]
@@ -48,9 +49,9 @@ class _Given(Collector):
         return self._families
 
 
-def render(collector: Collector, replica: str) -> bytes:
-    """Prometheus text of one replica."""
-    return _text(_Labelled(collector, replica))
+def render(collector: Collector, replica: str, *more: Collector) -> bytes:
+    """Prometheus text of one replica, whose numbers several may collect."""
+    return _text(_Labelled((collector, *more), replica))
 
 
 def merge(texts: Iterable[bytes]) -> bytes:

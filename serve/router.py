@@ -40,6 +40,7 @@ from turnout.router.plan.fleet import Fleet
 from turnout.router.plan.spill.spillways import Spillways
 from turnout.router.plan.strategies.named import Strategies
 from turnout.serve.active_config import ActiveConfig
+from turnout.serve.caching import Caching
 from turnout.serve.collector import rest_collector
 from turnout.serve.config.arguments import RouterArgs
 from turnout.serve.config.secret import Secrets
@@ -92,6 +93,7 @@ class Router:
         self._chooser = Chooser(Offers(self._fleet, self._strategies, time.monotonic), self._embeddings)
         references = Secrets(os.environ, context.get_node_id())
         self._replaying = Replaying(args.idempotency, references, self._name)
+        self._caching = Caching(args.cache, self._outbox)
         self._gateway = self._make_gateway()
         self._config = ActiveConfig(args.host, references, int(time.time()), self._install)
         self._discovery = Discovery(self._set_endpoints, self._fleet.set_loads)
@@ -111,6 +113,7 @@ class Router:
             directory=self._directory,
             limiter=self._limiter,
             spooling=self._spooling,
+            caching=self._caching,
             explanations=self._explanations,
         )
         self._watch = loop.create_task(self._control.run(), name="watch control")
@@ -154,6 +157,7 @@ class Router:
         await self._control.leave()
         await self._discovery.close()
         await self._replaying.close()
+        await self._caching.close()
         await self._embeddings.close()
         await self._upstream.close()
 
@@ -208,6 +212,7 @@ class Router:
             now=time.monotonic,
             wall_ns=time.time_ns,
             new_id=request_ids(secrets.token_hex(8)),
+            cache=self._caching.cache,
             replays=self._replaying.replays,
             decisions=Decisions(self._outbox, time.time_ns),
         )
@@ -220,7 +225,7 @@ class Router:
         )
 
     def _own_metrics(self) -> bytes:
-        return render(self._observer, self._name)
+        return render(self._observer, self._name, self._caching.tally)
 
     def _install(self, catalogue: Catalogue) -> None:
         self._gateway.catalogue = catalogue

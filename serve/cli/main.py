@@ -27,6 +27,7 @@ COMMANDS = MappingProxyType(
         "teams": "Make, show and change teams, which bound what their users and keys may.",
         "users": "Make, show and change users, whose role says what they may do here.",
         "budget": "See what budgets have left, and begin their windows anew.",
+        "cache": "Make routers forget answers that they keep.",
         "spend": "See what was spent, by whom and on what.",
         "audit": "See and export the audit log, and verify that it's what was written.",
         "explain": "Show why a request went where it did, and what came of it.",

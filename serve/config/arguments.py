@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
+from turnout.serve.config.cache import CacheStoreSettings
 from turnout.serve.config.counters import CounterSettings
 from turnout.serve.config.fields import AppName, ModelName, Port, Seconds, SecretRef, Settings, Variables, expand_home
 from turnout.serve.config.idempotency import IdempotencySettings
@@ -229,6 +230,7 @@ class RouterArgs(ScaledArgs):
         limits: of the listener.
         tls: none is plain HTTP.
         idempotency: what's kept for requests with an `Idempotency-Key`.
+        cache: where answers are kept; the models say which.
         spool: copies of rows that Control doesn't have yet; null for none.
         drain_notice_s: how long the last replica on a draining node says so in `/-/healthz` and goes on accepting.
     """
@@ -239,6 +241,7 @@ class RouterArgs(ScaledArgs):
     limits: EdgeSettings = EdgeSettings()
     tls: TlsSettings | None = None
     idempotency: IdempotencySettings = IdempotencySettings()
+    cache: CacheStoreSettings = CacheStoreSettings()
     spool: SpoolSettings | None = SpoolSettings()
     drain_notice_s: Annotated[float, Field(ge=0, le=300)] = 5.0
     target_in_flight: PositiveFloat = 256.0

@@ -213,6 +213,7 @@ def _compile_model(
         routing=_compile_routing(model, targets, config),
         limits=(*config.limits.to_limits("global"), *model.limits.to_limits(f"model:{model.name}")),
         choices=to_choices(model.rules, model.auto),
+        cache=(model.cache or config.cache).to_policy(_list_answering(model, targets)),
     )
 
 
@@ -221,6 +222,13 @@ def _compile_routing(model: ModelSettings, targets: Mapping[str, Target], config
     if model.spill is None:
         return routing
     return replace(routing, spill=model.spill.to_spill(targets[target.name] for target in model.targets))
+
+
+def _list_answering(model: ModelSettings, targets: Mapping[str, Target]) -> list[Target]:
+    """What may answer for a model; where it leaves that open, any of the targets."""
+    if model.rules or model.auto is not None:
+        return list(targets.values())
+    return [targets[target.name] for target in model.targets]
 
 
 def _compile_endpoints(config: DynamicConfig, secrets: Secrets) -> dict[str, tuple[Endpoint, ...]]:

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from turnout.models.access import WILDCARD
 from turnout.models.target import ContinueBy, Endpoint
+from turnout.serve.config.cache import CacheSettings
 from turnout.serve.config.choosing import AutoField, RulesSettings
 from turnout.serve.config.decisions import DecisionSettings
 from turnout.serve.config.fields import AppName, HourlyNusd, ModelPattern, PricePusd, Region, SecretRef, Settings
@@ -232,6 +233,7 @@ class ModelSettings(Settings):
         max_in_flight: requests at its targets at once, from one router replica.
         max_waiting: requests in line behind those; more are refused with 503.
         limits: of all its requests, whoever asks.
+        cache: answers kept to be given again; as for all models unless said.
     """
 
     name: ModelPattern
@@ -254,6 +256,7 @@ class ModelSettings(Settings):
     max_in_flight: PositiveInt = 1024
     max_waiting: Annotated[int, Field(ge=0)] = 1024
     limits: LimitSettings = LimitSettings()
+    cache: CacheSettings | None = None
 
     @model_validator(mode="after")
     def _check_someone_answers(self) -> Self:
@@ -300,6 +303,7 @@ class DynamicConfig(Settings):
         limits: of all requests to all models, whoever asks.
         money: how strict to be with hard budgets.
         prices: a table with the prices of targets that say none.
+        cache: answers kept to be given again, of models that don't say otherwise.
         decisions: which decisions of routing are written down.
         region: where this gateway is: strategy `region` prefers what is near it, unless a caller says where it is itself (`x-turnout-region`).
         regions: where regions lie, for distances between them.
@@ -312,6 +316,7 @@ class DynamicConfig(Settings):
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
     prices: PricesSettings | None = None
+    cache: CacheSettings = CacheSettings()
     decisions: DecisionSettings = DecisionSettings()
     region: Region | None = None
     regions: dict[Region, PlaceSettings] = {}

@@ -17,6 +17,7 @@ from turnout.serve.control.decisions.office import DecisionOffice
 from turnout.serve.control.directory.routes import DirectoryRoutes
 from turnout.serve.control.money.metrics import MetricsRoute
 from turnout.serve.control.money.routes import BudgetRoutes
+from turnout.serve.control.purging import add_purge_route
 from turnout.serve.control.records import Records
 from turnout.serve.control.roster import REACH_S, Member, Reach, Roster
 from turnout.serve.control.settings import SettingsBook
@@ -69,6 +70,7 @@ def make_admin_app(desk: Desk) -> FastAPI:
     _add_changes(app, desk)
     if desk.decisions is not None:
         desk.decisions.add_to(app)
+    add_purge_route(app, desk.book, desk.roster)
     _add_rows(app, desk)
     if desk.directory is not None:
         desk.directory.add_to(app)

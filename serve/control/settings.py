@@ -61,18 +61,34 @@ class SettingsBook:
                     weights[name] = float(change["weight"])
             if "drained" in change:
                 (drained.add if change["drained"] else drained.discard)(name)
-            overlay = Overlay(self.overlay.version + 1, weights, frozenset(drained))
+            overlay = Overlay(self.overlay.version + 1, weights, frozenset(drained), self.overlay.purges)
             await self._put_overlay(overlay, "target.change", name, json.dumps({**change, "version": overlay.version}))
             return overlay
 
     async def reset(self) -> Overlay:
         """Drop the overlay: the file alone counts again."""
         async with self._changing:
-            overlay = Overlay(self.overlay.version + 1)
+            overlay = Overlay(self.overlay.version + 1, purges=self.overlay.purges)
             before = json.dumps(
                 {"dropped": msgspec.to_builtins(self.overlay), "version": overlay.version}, sort_keys=True
             )
             await self._put_overlay(overlay, "config.reset", "overlay", before)
+            return overlay
+
+    async def purge(self, slots: Mapping[int, str]) -> Overlay:
+        """
+        Have routers forget the answers of these slots of their epoch pages.
+
+        Args:
+            slots: with what each stands for, for the audit log.
+        """
+        async with self._changing:
+            # Later than all before, whatever the clock says.
+            at_ns = max(self._wall_ns(), 1 + max(self.overlay.purges.values(), default=0))
+            purges = {**self.overlay.purges, **dict.fromkeys(slots, at_ns)}
+            overlay = msgspec.structs.replace(self.overlay, version=self.overlay.version + 1, purges=purges)
+            detail = json.dumps({"purged": sorted(slots.values()), "version": overlay.version})
+            await self._put_overlay(overlay, "cache.purge", "cache", detail)
             return overlay
 
     async def accept(self, document: bytes, router: str) -> None:

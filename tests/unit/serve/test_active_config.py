@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
-from tests.fakes import FakePost, FakeUpstream, answers
+from tests.fakes import FakePost, FakeSink, FakeUpstream, answers
 from tests.gateways import ANSWER, LOCAL, Rig, catalogue
 from turnout.models.errors import NoTarget
 from turnout.router.catalogue import Catalogue
 from turnout.router.outbox import Outbox
 from turnout.serve.active_config import ActiveConfig
+from turnout.serve.caching import Caching
+from turnout.serve.config.cache import CacheStoreSettings
 from turnout.serve.config.overlay import Overlay
 from turnout.serve.config.secret import Secrets
 from turnout.serve.control.report import RouterReport, WatchAnswer
@@ -99,6 +101,7 @@ async def watched(config: ActiveConfig, *replies: WatchAnswer) -> list[RouterRep
         directory=rig.directory,
         limiter=rig.limiter,
         spooling=Spooling(None, "router-1", Outbox(FakePost()), FakePost()),
+        caching=Caching(CacheStoreSettings(), FakeSink()),
         explanations=rig.explanations,
     )
     task = asyncio.create_task(watch.run())

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from tests.fakes import FakePost, FakeUpstream, answers
+from tests.fakes import FakePost, FakeSink, FakeUpstream, answers
 from tests.fakes_loop import run_jumping
 from tests.gateways import ANSWER, Rig
 from tests.unit.router.limit.calls import Counts
@@ -12,6 +12,8 @@ from turnout.router.limit.limiter import Limiter
 from turnout.router.limit.share import FULL, NOTHING, WHOLE, Share
 from turnout.router.outbox import Outbox
 from turnout.serve.active_config import ActiveConfig
+from turnout.serve.caching import Caching
+from turnout.serve.config.cache import CacheStoreSettings
 from turnout.serve.config.secret import Secrets
 from turnout.serve.control.report import RouterReport, WatchAnswer
 from turnout.serve.control_watch import ALONE_S, ControlWatch
@@ -57,6 +59,7 @@ def make_watch(link: "Link", limiter: Limiter, router: str = "r") -> ControlWatc
         directory=rig.directory,
         limiter=limiter,
         spooling=Spooling(None, "r", Outbox(FakePost()), FakePost()),
+        caching=Caching(CacheStoreSettings(), FakeSink()),
         explanations=rig.explanations,
     )
 
