@@ -15,7 +15,7 @@ Every error that Turnout tells a caller about, as one tree.
     ├── HeaderTooLarge 431
     ├── InternalError 500
     ├── UpstreamFailed 502
-    ├── NoTarget 503 ── Unservable 400
+    ├── NoTarget 503 ── Unservable 400 ── FitsNowhere
     └── UpstreamTimeout 504
 
 Arguments are positional only: an error with keyword-only arguments doesn't survive the pickling that Ray does.
@@ -243,6 +243,12 @@ class Unservable(NoTarget):
     kind = "invalid_request_error"
     code = "no_eligible_target"
     is_retryable = False
+
+
+class FitsNowhere(Unservable):
+    """The prompt and the asked-for output don't fit the context of any model that might answer."""
+
+    code = "context_length_exceeded"
 
 
 class UpstreamTimeout(TurnoutError):

@@ -45,7 +45,7 @@ class Embeddings:
     """
     Owns the embeddings of recent texts, by their digests: no text is kept.
 
-    A text that's asked for by several at once is embedded once, and goes on being embedded when they can't wait any longer: the next one to ask has it.
+    A text that's asked for by several at once is embedded once, and goes on being embedded when they can't wait any longer: the next to ask has it.
     """
 
     def __init__(self, source: EmbedText, most_kept: int = MOST_KEPT) -> None:

@@ -19,8 +19,8 @@ from turnout.router.plan.strategies.cost import price_pusd
 from turnout.router.plan.strategy import TRIED, Foreseen, RoutePlan
 from turnout.router.values import Constraints, Features
 
-KEPT = 10_000
-"""Requests that are remembered: about 20 MB with 8 endpoints a model, and a minute's worth at 160 requests a second."""
+KEPT = 2_000
+"""Requests that are remembered: about 4 MB with 8 endpoints a model, and half a minute's worth at 60 requests a second."""
 
 TROUBLED_A_SECOND = 20
 """Of requests that needed more than one attempt, whatever the share, so many a second are told."""
@@ -87,7 +87,7 @@ class Choice(msgspec.Struct):
 
 class Explanations:
     """
-    Owns the choices made for the last requests, 10,000 of them; the oldest is forgotten for the newest.
+    Owns the choices made for the last requests, 2,000 of them; the oldest is forgotten for the newest.
 
     Stands in front of the outbox for ledger rows, since these tell what came of an attempt. A share of the requests, and of those that needed more
     than one attempt up to 20 a second, are told to Control when they are over.

@@ -2,7 +2,7 @@
 
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.query import Query
-from turnout.router.plan.strategy import Filter
+from turnout.router.plan.strategy import CONTEXT_WINDOW, Filter
 
 
 class LocalOnly:
@@ -60,7 +60,7 @@ class Capable:
 class Fits:
     """Prompt and asked-for output within the model's context, by the least that the prompt can be in tokens."""
 
-    code = "context_window"
+    code = CONTEXT_WINDOW
 
     def concerns(self, query: Query) -> bool:
         del query

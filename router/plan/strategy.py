@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from turnout.models.errors import NoTarget, Unservable
+from turnout.models.errors import FitsNowhere, NoTarget, Unservable
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.pacing import Pacing
 from turnout.router.plan.predict.outlook import Forecast
@@ -14,6 +14,9 @@ from turnout.router.plan.query import Query
 from turnout.router.plan.spill.budget import SpillBudget
 
 TRIED, SLOW_START, TOO_LATE = "tried", "slow_start", "too_late"
+
+CONTEXT_WINDOW = "context_window"
+"""The code of what is too long for a model; where it's the only one, the caller hears of it by the name that OpenAI's clients know."""
 
 FORESIGHT_S = 60.0
 """No prediction reaches farther: who gives an attempt longer than this isn't told beforehand that it will be too late."""
@@ -221,7 +224,8 @@ class Strategy:
             )
         codes = ", ".join(sorted(reasons))
         if not eligible and not query.tried:
-            return Unservable(f"No target of this model may answer this request ({codes}).", None, None, reasons)
+            never = FitsNowhere if reasons == frozenset({CONTEXT_WINDOW}) else Unservable
+            return never(f"No target of this model may answer this request ({codes}).", None, None, reasons)
         return NoTarget(f"No target may answer this request now ({codes}).", None, wait_s, reasons)
 
 

@@ -20,7 +20,7 @@ Examples:
   turnout explain my-own-id --json | jq '.decisions[].considered'
 
 \b
-Each router remembers its last 10,000 requests; beside these, Control keeps the sample that user_config.decisions asks for.
+Each router remembers its last 2,000 requests; beside these, Control keeps the sample that user_config.decisions asks for.
 Neither has anything of a prompt or an answer."""
 
 

@@ -169,6 +169,7 @@ def test_waiting_is_advised_only_where_it_may_help() -> None:
     with pytest.raises(Unservable, match="context_window") as never:
         strategy.plan([candidate], Query(ANY, Features(5000, None), 10.0))
     assert (never.value.status, never.value.retry_after_s) == (400, None)
+    assert never.value.code == "context_length_exceeded"
     candidate.rest(12.5)
     with pytest.raises(NoTarget, match="rate_limited") as later:
         strategy.plan([candidate], Query(ANY, Features(10, None), 10.0))
