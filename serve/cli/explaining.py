@@ -34,11 +34,12 @@ def write_decision(decision: Decision) -> Iterator[str]:
     yield f"  by {decision.strategy}{other}: {_REASONS.get(decision.reason, _write_reason(decision))}"
     for line in align([_write_weighed(each, decision) for each in decision.weighed]):
         yield f"  {line}"
-    head = ("", "target", "endpoint", "score", "in flight", "first token", "price USD", "")
-    # The best first; those that couldn't be chosen last.
-    ranked = sorted(decision.considered, key=lambda each: (bool(each.excluded), -(each.score or 0.0)))
-    rows = [_write_row(each, decision) for each in ranked]
-    for line in align([head, *rows]):
+    head = ("", "target", "endpoint", "score", "in flight", "first token", "price USD")
+    ranked = sorted((each for each in decision.considered if not each.excluded), key=lambda each: -(each.score or 0.0))
+    for line in align([head, *(_write_row(each, decision) for each in ranked)]):
+        yield f"  {line}"
+    outside = [(each.target, each.endpoint, f"out: {each.excluded}") for each in decision.considered if each.excluded]
+    for line in align([("", *row) for row in outside]):
         yield f"  {line}"
     for line in _write_end(decision):
         yield f"  {line}"
@@ -66,7 +67,6 @@ def _write_row(each: Considered, decision: Decision) -> tuple[str, ...]:
         "" if each.in_flight is None else str(each.in_flight),
         "" if seen is None else f"{seen.first_s:.3f} s",
         "" if each.price_nusd is None else f"{each.price_nusd / NUSD_IN_USD:.7f}",
-        f"out: {each.excluded}" if each.excluded else "",
     )
 
 

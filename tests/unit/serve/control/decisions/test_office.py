@@ -108,7 +108,7 @@ async def test_what_no_router_knows_is_404_and_says_how_much_is_kept(rig: Rig) -
     rig.hear("one", Found("r1", ()))
     answer = await asking
     assert answer.status_code == 404
-    for part in ("'r1'", "10,000", "share of 0.5", "2 days"):
+    for part in ("'r1'", "2,000", "share of 0.5", "2 days"):
         assert part in answer.json()["error"]["message"]
 
 
