@@ -32,6 +32,8 @@ COMMANDS = MappingProxyType(
         "audit": "See and export the audit log, and verify that it's what was written.",
         "explain": "Show why a request went where it did, and what came of it.",
         "decisions": "List and export the sample of decisions that Control keeps.",
+        "replay": "Say what another cluster file would change in cost, in answers that are in time, and in who answers.",
+        "tune": "Propose strategies from recorded decisions, and say what to expect of them.",
         "chat": "Talk to a model through the gateway.",
         "routes": "Fit and show what auto models choose by.",
         "models": "Fetch models and list those on this machine.",

@@ -69,6 +69,17 @@ def compile_catalogue(
     return apply_overlay(catalogue, overlay, version)
 
 
+def compile_models(config: DynamicConfig) -> dict[str, ModelRoute]:
+    """
+    The models alone, for who asks how requests would be spread: without endpoints, keys, or any secret.
+
+    Raises:
+        ConfigError: a provider isn't there, or a target has two meanings.
+    """
+    targets = _compile_targets(config)
+    return {model.name: _compile_model(model, targets, config, 0) for model in config.models}
+
+
 def apply_overlay(base: Catalogue, overlay: Overlay, version: str) -> Catalogue:
     """
     `base`, which was compiled with the empty overlay, with an administrator's changes on top.
