@@ -13,12 +13,14 @@ from turnout.benchmarks.scenarios.routing.quality.nine_models import measure_nin
 from turnout.benchmarks.scenarios.routing.quality.pairs import measure_pairs
 from turnout.benchmarks.scenarios.routing.replaying import measure_replay
 from turnout.benchmarks.scenarios.routing.setup import RoutingSetup
+from turnout.benchmarks.scenarios.routing.soundness import measure_soundness
 from turnout.benchmarks.scenarios.routing.spill import measure_spill
 from turnout.benchmarks.steps import Step
 
 STEPS = (
     "decisions",
     "rules",
+    "soundness",
     "replay",
     "shortlist",
     "prediction",
@@ -67,6 +69,7 @@ def assemble(options: Options, stack: ExitStack) -> RoutingSetup:
 def _describe_steps() -> Iterator[Step[RoutingSetup]]:
     yield Step("decisions", ("decision_p99_us_50_endpoints", "decision_p50_us_8_endpoints"), measure_decisions)
     yield Step("rules", ("rule_us",), measure_rules)
+    yield Step("soundness", ("constraint_violations",), measure_soundness)
     yield Step(
         "replay",
         ("ttft_under_2s_points_over_best_reference", "tpot_p99_vs_best_reference", "max_over_mean_load"),
