@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from turnout.serve.config import (
     arguments,
-    choosing,
     cache,
+    choosing,
     cluster,
     counters,
     decisions,
