@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnout.benchmarks.scenarios.routing.added import measure_added
 from turnout.benchmarks.scenarios.routing.choosing import measure_rules
 from turnout.benchmarks.scenarios.routing.deciding import measure_decisions, measure_shortlist
 from turnout.benchmarks.scenarios.routing.overload import measure_overload
@@ -29,6 +30,7 @@ STEPS = (
     "spill",
     "nine_models",
     "pairs",
+    "added",
 )
 """Every scenario, in its order."""
 
@@ -86,3 +88,4 @@ def _describe_steps() -> Iterator[Step[RoutingSetup]]:
         measure_nine_models,
     )
     yield Step("pairs", ("mmlu_apgr", "gsm8k_apgr"), measure_pairs)
+    yield Step("added", ("added_us_balanced",), measure_added)
