@@ -3,7 +3,6 @@
 import msgspec
 
 from turnout.models.decision import Decision
-from turnout.models.trial import Trial
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -80,11 +79,9 @@ class Journal(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         router: which router made the attempts, and so holds the money that they cost.
         decisions: some of those that led to them.
-        trials: how requests of experiments went.
     """
 
     entries: tuple[LedgerEntry, ...]
     events: tuple[AuditEvent, ...]
     router: str = ""
     decisions: tuple[Decision, ...] = ()
-    trials: tuple[Trial, ...] = ()

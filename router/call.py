@@ -7,7 +7,6 @@ from turnout.models.exchange import Headers
 from turnout.models.openai.request import ApiRequest
 from turnout.router.catalogue import ModelRoute
 from turnout.router.choose.choice import Choice
-from turnout.router.experiments.assignment import Assignment
 from turnout.router.plan.strategy import RoutePlan
 from turnout.router.values import Constraints, Features
 
@@ -36,7 +35,6 @@ class Call(msgspec.Struct, frozen=True):
     Attributes:
         limit_headers: what the caller is told of its limits.
         choice: the model to begin with, where the one asked for leaves that open.
-        assignment: its place in an experiment, where it has one.
     """
 
     arrival: Arrival
@@ -47,7 +45,6 @@ class Call(msgspec.Struct, frozen=True):
     route: ModelRoute
     limit_headers: Headers = ()
     choice: Choice | None = None
-    assignment: Assignment | None = None
 
     @property
     def priority(self) -> int:

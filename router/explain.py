@@ -185,16 +185,6 @@ class Explanations:
             choice = choice.before
         return tuple(_describe(each) for each in reversed(choices))
 
-    def find_entries(self, request_id: str) -> tuple[LedgerEntry, ...]:
-        """The ledger's rows of a request's attempts that are over; () where it isn't known, or no longer."""
-        entries: list[LedgerEntry] = []
-        choice = self._last.get(request_id)
-        while choice is not None:
-            if choice.entry is not None:
-                entries.append(choice.entry)
-            choice = choice.before
-        return tuple(entries)
-
     def _find_echoed(self, request_id: str) -> Choice | None:
         echoed = request_id.encode()
         return next((each for each in reversed(self._last.values()) if each.arrival.echo_id == echoed), None)

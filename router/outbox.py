@@ -10,16 +10,12 @@ from typing import Protocol, TypeVar
 from turnout.models.decision import Decision
 from turnout.models.errors import TurnoutError
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
-from turnout.models.trial import Trial
 from turnout.router.spool.spool import Spool
 
 MOST_DECISIONS = 10_000
 """Of those that wait; they are a sample, and the oldest goes first."""
 
-MOST_TRIALS = 50_000
-"""Of those that wait. Whatever variant they had, the oldest go first, so that none looks better for it."""
-
-Row = TypeVar("Row", LedgerEntry, AuditEvent, Decision, Trial)
+Row = TypeVar("Row", LedgerEntry, AuditEvent, Decision)
 
 _log = logging.getLogger("turnout.outbox")
 
@@ -67,7 +63,6 @@ class Outbox:
         self._entries: deque[LedgerEntry] = deque()
         self._events: deque[AuditEvent] = deque()
         self._decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
-        self._trials: deque[Trial] = deque(maxlen=MOST_TRIALS)
         self._jobs: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._is_draining = False
@@ -82,7 +77,7 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """Rows not yet safe."""
-        return len(self._entries) + len(self._events) + len(self._decisions) + len(self._trials)
+        return len(self._entries) + len(self._events) + len(self._decisions)
 
     def start(self) -> None:
         """Begin to send; call it on the event loop."""
@@ -120,10 +115,6 @@ class Outbox:
     def put_decision(self, decision: Decision) -> None:
         """Queue a decision; it isn't spooled."""
         self._decisions.append(decision)
-
-    def put_trial(self, trial: Trial) -> None:
-        """Queue a trial; it isn't spooled."""
-        self._trials.append(trial)
 
     def try_run(self, job: Coroutine[None, None, None]) -> bool:
         """Run `job` beside the requests; False, and nothing run, when too many are running."""
@@ -182,7 +173,6 @@ class Outbox:
                 tuple(islice(self._events, self._batch)),
                 self._router,
                 tuple(islice(self._decisions, self._batch)),
-                tuple(islice(self._trials, self._batch)),
             )
             try:
                 await self._post.post_journal(journal)
@@ -201,7 +191,6 @@ class Outbox:
         if self._note_safe is not None:
             self._note_safe(journal.entries)
         _forget_first(self._decisions, journal.decisions)
-        _forget_first(self._trials, journal.trials)
         forgotten = [_forget_first(self._entries, journal.entries), _forget_first(self._events, journal.events)]
         if self._spool is not None:
             self._spool.forget(*forgotten)

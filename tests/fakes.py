@@ -10,7 +10,6 @@ from turnout.models.decision import Decision
 from turnout.models.exchange import Headers, Out, RequestHead
 from turnout.models.ledger import AuditEvent, Journal, LedgerEntry
 from turnout.models.target import Endpoint
-from turnout.models.trial import Trial
 from turnout.models.upstream import Failure, Limits, Outcome, UpstreamRequest
 
 
@@ -165,7 +164,6 @@ class FakeSink:
         self.entries: list[LedgerEntry] = []
         self.events: list[AuditEvent] = []
         self.decisions: list[Decision] = []
-        self.trials: list[Trial] = []
 
     def put_entry(self, entry: LedgerEntry) -> None:
         self.entries.append(entry)
@@ -175,9 +173,6 @@ class FakeSink:
 
     def put_decision(self, decision: Decision) -> None:
         self.decisions.append(decision)
-
-    def put_trial(self, trial: Trial) -> None:
-        self.trials.append(trial)
 
 
 class FakePost:

@@ -10,7 +10,6 @@ from turnout.serve.control.committer import Committer
 from turnout.serve.control.database import Connection, Database
 from turnout.serve.control.decisions.rows import add_decisions
 from turnout.serve.control.events import append_event
-from turnout.serve.control.experiments.rows import add_trials
 from turnout.serve.control.reports.prices import record_prices
 from turnout.serve.control.store import Accepted, AuditRow, LedgerRow
 
@@ -97,8 +96,6 @@ class SqlStore:
             append_event(connection, event)
         if journal.decisions:
             add_decisions(connection, journal.decisions)
-        if journal.trials:
-            add_trials(connection, journal.trials)
 
 
 def _put_accepted(connection: Connection, accepted: Accepted, event: AuditEvent) -> None:

@@ -16,7 +16,6 @@ from turnout.serve.control.committer import Committer
 from turnout.serve.control.database import Connection
 from turnout.serve.control.schema.decisions import DECISIONS
 from turnout.serve.control.schema.directory import DIRECTORY
-from turnout.serve.control.schema.experiments import EXPERIMENTS
 from turnout.serve.control.schema.ledger import LEDGER
 from turnout.serve.control.schema.money import MONEY
 from turnout.serve.control.schema.proof import PROOF
@@ -31,7 +30,7 @@ CHECKPOINT_PAGES = 8000
 STEPS_BETWEEN_LOOKS = 100_000
 """Of SQLite's virtual machine, about a millisecond's worth."""
 
-MIGRATIONS = (LEDGER, DIRECTORY, MONEY, PROOF, DECISIONS, EXPERIMENTS)
+MIGRATIONS = (LEDGER, DIRECTORY, MONEY, PROOF, DECISIONS)
 """The n-th brings a file from schema version n to n + 1; never changed once released."""
 
 _NULLABLE = ("cost_nusd", "first_byte_us")

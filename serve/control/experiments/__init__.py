@@ -1,1 +1,0 @@
-"""What experiments have shown so far, and what follows from it."""
