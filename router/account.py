@@ -151,11 +151,13 @@ class Hold:
             why = "has no price" if bound is None else "may cost more than the tenant's spill budget has left"
             raise SpillSpent(f"Target {target.name!r} {why}.", None, spill.room_in_s(tenant, now()))
         self._spill_nusd = bound
+        has_entered = False
         try:
             await self._enter()
-        except BaseException:
-            spill.settle(tenant, bound, 0, now())
-            raise
+            has_entered = True
+        finally:
+            if not has_entered:
+                spill.settle(tenant, bound, 0, now())
 
     def _find_bound(self, purses: Purses, budgets: tuple[str, ...]) -> int:
         target = self._way.plan.candidate.target

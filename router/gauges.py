@@ -52,15 +52,6 @@ def group_by_target(candidates: Mapping[tuple[str, str], Candidate]) -> dict[str
     return by_target
 
 
-def why_resting(candidate: Candidate, now: float) -> str | None:
-    """`key_refused`, `rate_limited` or `ejected` for an endpoint that's left alone at `now`; None for one that isn't."""
-    if candidate.out_until > now:
-        return "key_refused"
-    if candidate.rest_until > now:
-        return "rate_limited"
-    return "ejected" if candidate.ejected_until > now else None
-
-
 def _loads(by_target: Mapping[str, Iterable[Candidate]]) -> Iterator[Metric]:
     gauges = {name: GaugeMetricFamily(name, text, labels=_TARGET) for name, text in _TARGET_GAUGES.items()}
     for target, candidates in by_target.items():
@@ -82,7 +73,7 @@ def _resting(by_target: Mapping[str, Iterable[Candidate]], now: float) -> Metric
         "turnout_endpoints_resting", "Endpoints and keys left alone for now, by reason.", labels=[*_TARGET, "reason"]
     )
     for target, candidates in by_target.items():
-        reasons = [why_resting(candidate, now) for candidate in candidates]
+        reasons = [candidate.why_resting(now) for candidate in candidates]
         for reason in ("ejected", "key_refused", "rate_limited"):
             gauge.add_metric([target, reason], reasons.count(reason))
     return gauge

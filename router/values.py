@@ -6,6 +6,9 @@ from turnout.models.openai.preferences import Preferences
 from turnout.models.target import Capability
 from turnout.router.plan.predict.blocks import NO_BLOCKS, Blocks
 
+TYPICAL_OUTPUT_TOKENS = 256
+"""An answer's length where nothing is known of it: an assumption, set right by the upstream's count."""
+
 
 class Constraints(msgspec.Struct, frozen=True):
     """

@@ -12,7 +12,7 @@ from turnout.models.errors import TurnoutError
 from turnout.router.directory import Directory
 from turnout.router.execute.slots import Slots
 from turnout.router.explain import Explanations
-from turnout.router.gauges import group_by_target, why_resting
+from turnout.router.gauges import group_by_target
 from turnout.router.limit.limiter import Limiter
 from turnout.router.limit.share import EMPTY, FULL, NOTHING, WHOLE, Lease, Levels
 from turnout.router.observe import Observer
@@ -176,7 +176,7 @@ def describe_target(
     name: str, candidates: Sequence[Candidate], now: float, *, waiting: int, is_drained: bool
 ) -> TargetReport:
     """What a router says of one target, from its endpoints at `now` (loop time)."""
-    resting = [why for candidate in candidates if (why := why_resting(candidate, now)) is not None]
+    resting = [why for candidate in candidates if (why := candidate.why_resting(now)) is not None]
     breaker = candidates[0].breaker if candidates else None
     breaker_state = "" if breaker is None else breaker.state(now)
     if is_drained:

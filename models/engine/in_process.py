@@ -94,6 +94,7 @@ class VllmEngine:
         client = _vllm("v1.engine.async_llm").AsyncLLM.from_vllm_config(
             config, stat_loggers=[meter.attach], enable_log_requests=arguments.enable_log_requests
         )
+        has_started = False
         try:
             await client.reset_mm_cache()  # waits for the warm-up of multimodal models, as vLLM's own server does
             tasks = tuple(await client.get_supported_tasks())
@@ -102,9 +103,10 @@ class VllmEngine:
             await _vllm("entrypoints.launchers.api_server.app_state").init_app_state(
                 client, app.state, namespace, tasks
             )
-        except BaseException:
-            client.shutdown(timeout=0)
-            raise
+            has_started = True
+        finally:
+            if not has_started:
+                client.shutdown(timeout=0)
         return cls(
             app,
             client,

@@ -37,15 +37,13 @@ from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.spill.budget import SpillSpent
 from turnout.router.plan.strategies.named import Strategies
 from turnout.router.stream import Lane, Reply
+from turnout.router.values import TYPICAL_OUTPUT_TOKENS
 
 STALE_PLAN_S = 0.001
 """A place that was chosen longer ago than this, in front of a line, is looked at again."""
 
 PRIORITIES = 1000
 """How far from 0, either way, a priority is that engines are told."""
-
-TYPICAL_OUTPUT_TOKENS = 256
-"""What an answer is taken to cost a tenant until it's known, when it may wait in line: an assumption, set right by the upstream's count."""
 
 
 class Tally(Protocol):

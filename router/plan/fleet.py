@@ -16,6 +16,8 @@ EJECT_AFTER = 3
 EJECT_FIRST_S = 1.0
 EJECT_MAX_S = 10.0
 
+EJECTED = "ejected"
+
 # A refused key stays out this long unless the config brings another: an unpaid bill may be paid meanwhile.
 OUT_S = 300.0
 
@@ -94,15 +96,18 @@ class Candidate:
 
     def why_not(self, now: float, *, even_ejected: bool = False) -> str | None:
         """The code of why no attempt may begin there now, or None if one may."""
+        resting = self.why_resting(now)
+        if resting is not None and not (even_ejected and resting == EJECTED):
+            return resting
+        return None if self.breaker is None or self.breaker.admits(now) else "breaker_open"
+
+    def why_resting(self, now: float) -> str | None:
+        """`key_refused`, `rate_limited` or `ejected` where the endpoint itself is left alone at `now`, whatever its breaker says; else None."""
         if self.out_until > now:
             return "key_refused"
         if self.rest_until > now:
             return "rate_limited"
-        if self.ejected_until > now and not even_ejected:
-            return "ejected"
-        if self.breaker is not None and not self.breaker.admits(now):
-            return "breaker_open"
-        return None
+        return EJECTED if self.ejected_until > now else None
 
     def may_begin_at(self, now: float) -> float:
         """Loop time from which on an attempt may begin, as far as can be told."""

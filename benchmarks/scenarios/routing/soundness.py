@@ -93,8 +93,8 @@ def may_answer(target: Target, asked: Constraints, features: Features) -> bool:
 
 def make_fleet(rng: Random, strategy: str) -> Fleet:
     """A model under this strategy and one to fall back to, with random targets."""
-    own = tuple(_draw_target(rng, number) for number in range(rng.randint(1, 6)))
-    spare = tuple(_draw_target(rng, number) for number in range(len(own), len(own) + rng.randint(1, 3)))
+    own = tuple(draw_target(rng, number) for number in range(rng.randint(1, 6)))
+    spare = tuple(draw_target(rng, number) for number in range(len(own), len(own) + rng.randint(1, 3)))
     lists = Fallbacks(any_error=("spare",), context_window=("spare",), content_policy=("spare",))
     models = {
         "m": ModelRoute("m", own, retries=_RETRIES, fallbacks=lists, routing=Routing(((strategy, 1.0),))),
@@ -108,7 +108,7 @@ def make_fleet(rng: Random, strategy: str) -> Fleet:
 def follow(fleet: Fleet, strategies: Strategies, rng: Random, tally: Tally) -> None:
     """One request, until an attempt succeeds or nothing is left."""
     now = 10.0
-    asked, features = _draw_constraints(rng), _draw_features(rng)
+    asked, features = draw_constraints(rng), draw_features(rng)
     _unsettle(fleet, rng, now)
     call = Call(Arrival("r", b"r", now, 0), Principal("t", "k"), _BODY, asked, features, fleet.catalogue.models["m"])
     course = Course(call, fleet, strategies, RetryBudget(), rng.random)
@@ -133,6 +133,43 @@ def follow(fleet: Fleet, strategies: Strategies, rng: Random, tally: Tally) -> N
         if rng.random() < 0.3:
             return
         _fail(course, step.plan.candidate, rng, now)
+
+
+def draw_target(rng: Random, number: int) -> Target:
+    """A target of every kind that the table in docs/routing.md tells apart."""
+    is_local = rng.random() < 0.4
+    has = frozenset(rng.sample(list(Capability), rng.randint(0, 4)))
+    return Target(
+        name=f"t{number}",
+        model="m",
+        provider="openai_compatible",
+        is_local=is_local,
+        vendor="local" if is_local else rng.choice(_VENDORS[1:]),
+        region=rng.choice(_REGIONS),
+        keeps_prompts=not is_local and rng.random() < 0.6,
+        card=ModelCard(
+            rng.choice((None, has)), rng.choice((None, 300, 2000, 100_000)), rng.choice((None, rng.random()))
+        ),
+        input_price_pusd=rng.choice((None, 0, 5, 50)),
+        output_price_pusd=rng.choice((None, 0, 5, 50)),
+    )
+
+
+def draw_features(rng: Random) -> Features:
+    """A short, a usual or a long request, with a session."""
+    return Features(rng.choice((1, 300, 5000)), rng.choice((None, 50, 4000)), rng.randbytes(16))
+
+
+def draw_constraints(rng: Random) -> Constraints:
+    """Constraints of which each is seldom enough that some requests can be answered."""
+    return Constraints(
+        is_local_only=rng.random() < 0.2,
+        deadline_at=1000.0,
+        regions=frozenset(rng.sample(_REGIONS[:3], rng.randint(1, 2))) if rng.random() < 0.3 else None,
+        is_private=rng.random() < 0.2,
+        needs=frozenset(rng.sample(list(Capability), rng.choice((0, 0, 1, 2)))),
+        preferences=_draw_wishes(rng) if rng.random() < 0.5 else None,
+    )
 
 
 def _is_wished(target: Target, wishes: Preferences) -> bool:
@@ -175,40 +212,6 @@ def _unsettle(fleet: Fleet, rng: Random, now: float) -> None:
         each.rest_until = now + rng.choice((0.0, 0.0, 0.0, 0.5))
         each.ejected_until = now + rng.choice((0.0, 0.0, 0.0, 5.0))
         each.out_until = now + rng.choice((0.0, 0.0, 0.0, 0.0, 300.0))
-
-
-def _draw_target(rng: Random, number: int) -> Target:
-    is_local = rng.random() < 0.4
-    has = frozenset(rng.sample(list(Capability), rng.randint(0, 4)))
-    return Target(
-        name=f"t{number}",
-        model="m",
-        provider="openai_compatible",
-        is_local=is_local,
-        vendor="local" if is_local else rng.choice(_VENDORS[1:]),
-        region=rng.choice(_REGIONS),
-        keeps_prompts=not is_local and rng.random() < 0.6,
-        card=ModelCard(
-            rng.choice((None, has)), rng.choice((None, 300, 2000, 100_000)), rng.choice((None, rng.random()))
-        ),
-        input_price_pusd=rng.choice((None, 0, 5, 50)),
-        output_price_pusd=rng.choice((None, 0, 5, 50)),
-    )
-
-
-def _draw_features(rng: Random) -> Features:
-    return Features(rng.choice((1, 300, 5000)), rng.choice((None, 50, 4000)), rng.randbytes(16))
-
-
-def _draw_constraints(rng: Random) -> Constraints:
-    return Constraints(
-        is_local_only=rng.random() < 0.2,
-        deadline_at=1000.0,
-        regions=frozenset(rng.sample(_REGIONS[:3], rng.randint(1, 2))) if rng.random() < 0.3 else None,
-        is_private=rng.random() < 0.2,
-        needs=frozenset(rng.sample(list(Capability), rng.choice((0, 0, 1, 2)))),
-        preferences=_draw_wishes(rng) if rng.random() < 0.5 else None,
-    )
 
 
 def _draw_wishes(rng: Random) -> Preferences:

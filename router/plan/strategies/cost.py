@@ -5,10 +5,7 @@ from collections.abc import Sequence
 from turnout.models.target import Target
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.query import Query
-from turnout.router.values import Features
-
-TYPICAL_OUTPUT_TOKENS = 256
-"""An answer's length where nothing is known of it."""
+from turnout.router.values import TYPICAL_OUTPUT_TOKENS, Features
 
 
 class Cost:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from turnout.router.plan.fleet import Candidate
 from turnout.router.plan.query import Query
-from turnout.router.plan.strategies.cost import TYPICAL_OUTPUT_TOKENS
+from turnout.router.values import TYPICAL_OUTPUT_TOKENS
 
 
 class Latency:

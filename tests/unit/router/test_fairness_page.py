@@ -5,9 +5,10 @@ from pathlib import Path
 import yaml
 
 from turnout.router.admit import LOWEST
-from turnout.router.execute.attempts import PRIORITIES, TYPICAL_OUTPUT_TOKENS
+from turnout.router.execute.attempts import PRIORITIES
 from turnout.router.execute.fair_share import PASSED_OVER
 from turnout.router.execute.slots import Slots
+from turnout.router.values import TYPICAL_OUTPUT_TOKENS
 from turnout.serve.config.tiers import TierSettings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "fairness.md").read_text()

@@ -9,7 +9,6 @@ from turnout.models.cause import Cause
 from turnout.models.target import BreakerPolicy, Target
 from turnout.router.catalogue import ModelRoute, Retries
 from turnout.router.execute.slots import Slots
-from turnout.router.gauges import why_resting
 from turnout.router.observe import Observer
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.serve.metrics import merge, render
@@ -79,8 +78,8 @@ async def test_endpoints_left_alone_are_counted_by_reason_and_the_worst_reason_c
     first.rest(NOW + 1)
     second.refuse_connection(NOW)
     second.take_out(NOW)
-    assert (why_resting(first, NOW), why_resting(second, NOW)) == ("rate_limited", "key_refused")
-    assert why_resting(first, NOW + 1) is None
+    assert (first.why_resting(NOW), second.why_resting(NOW)) == ("rate_limited", "key_refused")
+    assert first.why_resting(NOW + 1) is None
     assert samples(observer, "turnout_endpoints_resting") == {
         ("local", "ejected"): 0,
         ("local", "key_refused"): 1,

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from tests.fakes import endpoints
+from turnout.benchmarks.scenarios.routing.soundness import draw_constraints, draw_features, draw_target, may_answer
 from turnout.models.errors import NoTarget, Unservable
-from turnout.models.openai.preferences import MaxPrice, Preferences
-from turnout.models.target import Capability, Endpoint, ModelCard, Target
+from turnout.models.target import Endpoint, ModelCard, Target
 from turnout.router.catalogue import Catalogue, ModelRoute, Routing
 from turnout.router.plan.fleet import Candidate, Fleet
 from turnout.router.plan.query import Query
@@ -17,80 +17,8 @@ from turnout.router.plan.spill.terms import Spill
 from turnout.router.plan.strategies.named import NAMED, Strategies
 from turnout.router.values import Constraints, Features
 
-REGIONS = ("eu", "us", "ch", "")
-VENDORS = ("local", "acme", "bell")
 CASES = 3_000
 ANY = Constraints(is_local_only=False, deadline_at=100.0)
-
-
-def random_target(rng: random.Random, number: int) -> Target:
-    is_local = rng.random() < 0.4
-    has = frozenset(rng.sample(list(Capability), rng.randint(0, 4)))
-    card = ModelCard(rng.choice((None, has)), rng.choice((None, 300, 2000, 100_000)), rng.choice((None, rng.random())))
-    return Target(
-        name=f"t{number}",
-        model="m",
-        provider="openai_compatible",
-        is_local=is_local,
-        vendor="local" if is_local else rng.choice(VENDORS[1:]),
-        region=rng.choice(REGIONS),
-        keeps_prompts=not is_local and rng.random() < 0.6,
-        card=card,
-        input_price_pusd=rng.choice((None, 0, 5, 50)),
-        output_price_pusd=rng.choice((None, 0, 5, 50)),
-    )
-
-
-def random_wishes(rng: random.Random) -> Preferences | None:
-    names = (*VENDORS, "t0", "t1", "t2")
-    if rng.random() < 0.5:
-        return None
-    return Preferences(
-        order=tuple(rng.sample(names, rng.randint(0, 2))),
-        only=frozenset(rng.sample(names, rng.randint(1, 4))) if rng.random() < 0.3 else None,
-        ignore=frozenset(rng.sample(names, rng.randint(0, 2))),
-        sort=rng.choice((None, "price", "latency", "throughput")),
-        max_price=MaxPrice(rng.choice((None, 10)), rng.choice((None, 10))) if rng.random() < 0.3 else None,
-    )
-
-
-def random_constraints(rng: random.Random) -> Constraints:
-    return Constraints(
-        is_local_only=rng.random() < 0.2,
-        deadline_at=100.0,
-        regions=frozenset(rng.sample(REGIONS[:3], rng.randint(1, 2))) if rng.random() < 0.3 else None,
-        is_private=rng.random() < 0.2,
-        needs=frozenset(rng.sample(list(Capability), rng.choice((0, 0, 1, 2)))),
-        preferences=random_wishes(rng),
-    )
-
-
-def may_answer(target: Target, asked: Constraints, features: Features) -> bool:
-    """The documentation's table, line by line."""
-    if asked.is_local_only and not target.is_local:
-        return False
-    if asked.regions is not None and target.region not in asked.regions:
-        return False
-    if asked.is_private and target.keeps_prompts:
-        return False
-    if target.card.capabilities is not None and any(need not in target.card.capabilities for need in asked.needs):
-        return False
-    least = features.prompt_tokens // 2 + (features.max_output_tokens or 0)
-    if target.card.context_tokens is not None and least > target.card.context_tokens:
-        return False
-    wishes = asked.preferences
-    if wishes is None:
-        return True
-    names = {target.vendor, target.name}
-    if names & wishes.ignore or (wishes.only is not None and not names & wishes.only):
-        return False
-    for most, price in (
-        (wishes.max_price and wishes.max_price.input_pusd, target.input_price_pusd),
-        (wishes.max_price and wishes.max_price.output_pusd, target.output_price_pusd),
-    ):
-        if most is not None and (price is None or price > most):
-            return False
-    return True
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -98,7 +26,7 @@ def test_no_strategy_sends_a_request_where_it_may_not_go(name: str) -> None:
     rng = random.Random(name)
     refused = 0
     for _ in range(CASES // len(NAMED)):
-        targets = tuple(random_target(rng, number) for number in range(rng.randint(1, 6)))
+        targets = tuple(draw_target(rng, number) for number in range(rng.randint(1, 6)))
         fleet = Fleet()
         fleet.set_catalogue(
             Catalogue(
@@ -107,8 +35,8 @@ def test_no_strategy_sends_a_request_where_it_may_not_go(name: str) -> None:
                 {target.name: (Endpoint("e", "h", 1),) for target in targets},
             )
         )
-        asked = random_constraints(rng)
-        features = Features(rng.choice((1, 300, 5000)), rng.choice((None, 50, 4000)), rng.randbytes(16))
+        asked = draw_constraints(rng)
+        features = draw_features(rng)
         allowed = {target.name for target in targets if may_answer(target, asked, features)}
         strategy = Strategies(rng).of(fleet.catalogue.models["m"], asked)
         query = Query(asked, features, 10.0, even_ejected=rng.random() < 0.3)
@@ -128,15 +56,15 @@ def test_nothing_spills_or_is_bridged_to_where_it_may_not_go() -> None:
     rng = random.Random(11)
     left = 0
     for _ in range(CASES):
-        targets = tuple(random_target(rng, number) for number in range(rng.randint(2, 6)))
+        targets = tuple(draw_target(rng, number) for number in range(rng.randint(2, 6)))
         terms = Spill(frozenset(each.name for each in targets if not each.is_local), rng.choice((None, 0, 10**9)))
         route = ModelRoute("m", targets, routing=Routing((("balanced", 1.0),), spill=terms))
         running = tuple(each for each in targets if not each.is_local or rng.random() < 0.6)
         candidates = [Candidate(each, Endpoint("e", "h", 1)) for each in running]
         for each in candidates:
             burden(each, rng)
-        asked = random_constraints(rng)
-        features = Features(rng.choice((1, 300, 5000)), rng.choice((None, 50, 4000)), rng.randbytes(16))
+        asked = draw_constraints(rng)
+        features = draw_features(rng)
         strategy = Strategies(rng, Spillways(Silent(), lambda: 1.0)).of(route, asked)
         try:
             plan = strategy.plan(candidates, Query(asked, features, 10.0, tenant="t"))
