@@ -9,15 +9,12 @@ Measures how often the cache answers, how often wrongly, and how fast, beside a 
 import argparse
 import signal
 import sys
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from turnout.benchmarks.figures import Goal, Report
-from turnout.benchmarks.machine import describe_machine, describe_versions
-from turnout.benchmarks.reporting import judge, print_report, run_to_exit_code, say
+from turnout.benchmarks.figures import Goal
+from turnout.benchmarks.reporting import run_to_exit_code
 from turnout.benchmarks.scenarios.cache.assembly import STEPS, Options, assemble, plan_steps
-from turnout.benchmarks.steps import run_steps
+from turnout.benchmarks.script import Run, make_parser
 
 GOALS = (
     Goal("worst_error_over_epsilon", "ratio", at_most=1.0, is_quick=True),
@@ -46,32 +43,17 @@ def run(arguments: list[str] | None) -> int:
     given = parse_arguments(arguments)
     options = Options(given.quick, given.seed, given.data, tuple(given.only))
     words = sys.argv[1:] if arguments is None else arguments
-    started_at, began = datetime.now(UTC), time.monotonic()
     steps = plan_steps(options)
-    findings, samples, failed = run_steps(steps, assemble(options), say)
-    facts = {"machine": describe_machine(), "versions": describe_versions()}
     wanted = [goal for goal in GOALS if any(goal.name in step.figures for step in steps)]
-    figures = judge(wanted, findings, {})
-    started = started_at.isoformat(timespec="seconds")
-    report = Report("cache", words, options.seed, started, facts, figures, samples)
-    print_report(report, time.monotonic() - began)
-    if given.json:
-        report.write(given.json)
-    return 1 if failed else 0
+    return Run("cache", words, options.seed, steps, wanted, given.json).carry_out(lambda _: assemble(options))
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """What the command line asks for; ends the program with a usage message where that makes no sense."""
-    parser = argparse.ArgumentParser(
-        prog="cache", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="in at most 110 s on two cores")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything, samples too")
-    parser.add_argument("--seed", type=int, default=1, help="of every random choice; 1 unless given")
+    parser = make_parser("cache", __doc__, STEPS)
     parser.add_argument(
         "--data", type=Path, metavar="DIR", default=Path("../shared/data"), help="public sets; ../shared/data"
     )
-    parser.add_argument("--only", action="append", default=[], choices=STEPS, help="run this scenario; repeat for more")
     return parser.parse_args(arguments)
 
 

@@ -11,16 +11,12 @@ import argparse
 import logging
 import signal
 import sys
-import time
-from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
-from turnout.benchmarks.figures import Goal, Report
-from turnout.benchmarks.machine import describe_machine, describe_versions
-from turnout.benchmarks.reporting import judge, print_report, run_to_exit_code, say
+from turnout.benchmarks.figures import Goal
+from turnout.benchmarks.reporting import run_to_exit_code
 from turnout.benchmarks.scenarios.ledger.assembly import STEPS, Options, assemble, plan_steps
-from turnout.benchmarks.steps import run_steps
+from turnout.benchmarks.script import Run, make_parser
 
 GOALS = (
     Goal("overspend_usd_1000_concurrent_on_1usd", "USD", at_most=0, is_quick=True),
@@ -53,30 +49,16 @@ def run(arguments: list[str] | None) -> int:
     given = parse_arguments(arguments)
     options = Options(given.quick, given.seed, given.folder, tuple(given.only))
     words = sys.argv[1:] if arguments is None else arguments
-    started_at, began = datetime.now(UTC), time.monotonic()
     steps = plan_steps(options)
-    with ExitStack() as stack:
-        findings, samples, failed = run_steps(steps, assemble(options, stack), say)
-        facts = {"machine": describe_machine(), "versions": describe_versions()}
     wanted = [goal for goal in GOALS if any(goal.name in step.figures for step in steps)]
-    figures = judge(wanted, findings, {})
-    started = started_at.isoformat(timespec="seconds")
-    report = Report("ledger", words, options.seed, started, facts, figures, samples)
-    print_report(report, time.monotonic() - began)
-    if given.json:
-        report.write(given.json)
-    return 1 if failed else 0
+    return Run("ledger", words, options.seed, steps, wanted, given.json).carry_out(
+        lambda stack: assemble(options, stack)
+    )
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """What the command line asks for; ends the program with a usage message where that makes no sense."""
-    parser = argparse.ArgumentParser(
-        prog="ledger", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="in at most 110 s on two cores")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything, samples too")
-    parser.add_argument("--seed", type=int, default=1, help="of every random choice; 1 unless given")
-    parser.add_argument("--only", action="append", default=[], choices=STEPS, help="run this scenario; repeat for more")
+    parser = make_parser("ledger", __doc__, STEPS)
     parser.add_argument("--folder", type=Path, metavar="DIR", help="where the speed of the store is measured")
     return parser.parse_args(arguments)
 
